@@ -1,0 +1,126 @@
+"""`LLMCall`: what one logical LLM call was, asked for and answered. It and `Run` are the only carriers between rooms.
+
+Readers in `clients/` fill it, `pricing` adds the cost, `observe/spans.py` and `observe/metrics.py` project it. `None` is
+unknown everywhere; 0 is zero.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from .names import CacheStatus, CostSource, Operation, Outcome, StreamEnd
+
+if TYPE_CHECKING:
+    from decimal import Decimal
+
+    from .run import Run
+
+
+@dataclass(slots=True)
+class Usage:
+    """Tokens of one call, counted as the GenAI conventions count them.
+
+    `input_tokens` includes `cache_read_tokens`, `cache_write_tokens` and `input_audio_tokens`; `output_tokens`
+    includes `reasoning_tokens` and `output_audio_tokens`. The cache counts are the provider's prompt cache, never a
+    gateway's response cache. `estimated` marks counts that the provider did not give.
+    """
+
+    input_tokens: int | None = None
+    output_tokens: int | None = None
+    cache_read_tokens: int | None = None
+    cache_write_tokens: int | None = None
+    reasoning_tokens: int | None = None
+    input_audio_tokens: int | None = None
+    output_audio_tokens: int | None = None
+    estimated: bool = False
+
+
+@dataclass(slots=True, frozen=True)
+class Cost:
+    """What a call cost, in USD. `usd` None is unknown, never free; `saved_usd` is what a cache hit would have cost.
+
+    `rule` says in words which price was used, for people who check a bill.
+    """
+
+    usd: Decimal | None
+    source: CostSource
+    saved_usd: Decimal | None = None
+    rule: str = ""
+
+
+@dataclass(slots=True)
+class GatewayFacts:
+    """What the gateway in between said about the call: cache, target, retries, fallback, its own cost."""
+
+    cache_status: CacheStatus | None = None
+    provider: str | None = None
+    """The gateway's own spelling of the provider."""
+    target_index: int | None = None
+    target_path: str | None = None
+    target_name: str | None = None
+    retries: int | None = None
+    retries_exhausted: bool = False
+    fallback_used: bool | None = None
+    cost_usd: float | None = None
+
+    @property
+    def is_cache_hit(self) -> bool:
+        """Whether the gateway's response cache answered, exactly or semantically."""
+        return self.cache_status is CacheStatus.HIT or self.cache_status is CacheStatus.SEMANTIC_HIT
+
+
+@dataclass(slots=True)
+class LLMCall:
+    """One logical LLM call, whatever door it came through and however often the client tried."""
+
+    client: str
+    gateway: str | None
+    operation: Operation
+    provider: str
+    """`gen_ai.provider.name`: the conventions' spelling where they have one."""
+    model: str | None
+    is_stream: bool = False
+    server_address: str | None = None
+    server_port: int | None = None
+    parameters: dict[str, str | int | float | tuple[str, ...]] = field(default_factory=dict)
+    """Request parameters by their attribute name (`gen_ai.request.temperature`, ...)."""
+    strategy: str | None = None
+    """The mode of the gateway config that is sent (`fallback`, `loadbalance`, ...); None when unknown."""
+    is_cache_on: bool = False
+    """Whether the client looks into a response cache of its own for this call."""
+
+    run: Run | None = None
+    run_id: str = ""
+    started_ns: int = 0
+    """Nanoseconds since the epoch."""
+    duration_s: float = 0.0
+
+    response_model: str | None = None
+    response_id: str | None = None
+    finish_reasons: tuple[str, ...] = ()
+    usage: Usage = field(default_factory=Usage)
+    facts: GatewayFacts = field(default_factory=GatewayFacts)
+    cost: Cost | None = None
+    error_type: str | None = None
+    stream_end: StreamEnd | None = None
+    time_to_first_chunk_s: float | None = None
+    chunk_gaps_s: list[float] = field(default_factory=list)
+    attempts: int = 0
+    """Attempts that the client itself made and that were seen; 0 when it makes none of its own."""
+
+    @property
+    def is_priced(self) -> bool:
+        """Whether the cost is known. A call that failed before any usage has nothing to price and counts as such."""
+        return self.cost is not None and self.cost.usd is not None
+
+    @property
+    def outcome(self) -> Outcome:
+        """How the request to the gateway went; a rescued call is one that a retry or a fallback saved."""
+        if self.error_type is not None:
+            return Outcome.ERROR
+        if self.facts.fallback_used:
+            return Outcome.RESCUED_BY_FALLBACK
+        if self.facts.retries:
+            return Outcome.RESCUED_BY_RETRY
+        return Outcome.OK

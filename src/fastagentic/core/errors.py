@@ -1,0 +1,34 @@
+"""The exceptions that users can meet. Each message names the thing, the value and the way out."""
+
+from __future__ import annotations
+
+
+class FastagenticError(Exception):
+    """Base of every exception that fastagentic raises on purpose."""
+
+
+class ConfigError(FastagenticError, ValueError):
+    """A setting or argument has a value that cannot be used.
+
+    Example:
+        >>> raise ConfigError.of("keep", "30 moons", "an amount of time such as 30d, 24h or 90m", source="argument")
+        Traceback (most recent call last):
+        fastagentic.core.errors.ConfigError: keep (argument) is '30 moons'; it takes an amount of time such as 30d, 24h or 90m
+    """
+
+    @classmethod
+    def of(cls, name: str, value: object, accepted: str, *, source: str) -> ConfigError:
+        """An error that names the setting, where it came from, its value and what is accepted."""
+        return cls(f"{name} ({source}) is {value!r}; it takes {accepted}")
+
+
+class StoreError(FastagenticError):
+    """The local store cannot be read or written; the message says why and how to mend it."""
+
+
+class StoreTooNewError(StoreError):
+    """The local store was written by a newer version of fastagentic."""
+
+
+class UnknownRunError(FastagenticError, LookupError):
+    """No run in the store has this id."""
