@@ -1,0 +1,121 @@
+"""The price table: genai-prices, loaded when the first call needs it.
+
+Its own calculation takes 70 us a call, most of it finding out which prices apply; for a price that is linear in the tokens the
+library is asked once for each kind of token and the rates are kept. Tiered and otherwise crooked prices, and tokens of
+other kinds, go through the library every time.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any, Final
+
+from .rates import MILLION, Rates
+
+if TYPE_CHECKING:
+    from ..core.call import Usage
+
+KEEP: Final = 1_000  # models
+
+# gen_ai.provider.name -> genai-prices' id of the provider; a name that is not here is the same in both.
+PROVIDERS: Final = {
+    "aws.bedrock": "aws",
+    "azure.ai.inference": "azure",
+    "azure.ai.openai": "azure",
+    "gcp.gemini": "google",
+    "gcp.vertex_ai": "google",
+    "mistral_ai": "mistral",
+    "x_ai": "x-ai",
+}
+NO_PROVIDER: Final = frozenset({"portkey", "litellm"})  # the gateway did not say whose model it was
+
+
+class PriceTable:
+    """Prices by provider and model, as genai-prices knows them at the time of the call."""
+
+    def __init__(self) -> None:
+        self._models: dict[tuple[str, str], Any] = {}
+        self._rates: dict[int, tuple[Any, Rates | None]] = {}
+
+    def price(self, provider: str, model: str, usage: Usage) -> tuple[Decimal, str] | None:
+        """USD and the rule for this usage, or None when the table does not know the model."""
+        known = self._model(provider, model)
+        if known is None:
+            return None
+        prices = known.prices
+        if isinstance(prices, list):  # by date or time of day
+            prices = known.get_prices(datetime.now(UTC))
+        rates = self._rates_of(prices)
+        if rates is not None and not (usage.input_audio_tokens or usage.output_audio_tokens):
+            usd = rates.price(usage)
+        else:
+            usd = _by_library(prices, usage)
+        return usd, f"genai-prices, model {known.id}"
+
+    def _model(self, provider: str, model: str) -> Any | None:
+        key = (provider, model)
+        if key not in self._models:
+            if len(self._models) >= KEEP:
+                self._models.clear()
+            self._models[key] = _find(provider, model)
+        return self._models[key]
+
+    def _rates_of(self, prices: Any) -> Rates | None:
+        kept = self._rates.get(id(prices))
+        if kept is None:
+            if len(self._rates) >= KEEP:
+                self._rates.clear()
+            kept = self._rates[id(prices)] = (prices, _measure(prices))  # held, so that the id stays its own
+        return kept[1]
+
+
+def _find(provider: str, model: str) -> Any | None:
+    from genai_prices.data_snapshot import get_snapshot  # 340 ms: here, once, and not at import
+
+    provider_id = None if provider in NO_PROVIDER else PROVIDERS.get(provider, provider)
+    try:
+        return get_snapshot().find_provider_model(model, None, provider_id, None)[1]
+    except LookupError:
+        return None
+
+
+def _measure(prices: Any) -> Rates | None:
+    """The rates behind a price that is linear in the tokens; None when it is not."""
+    from genai_prices.types import TieredPrices
+
+    if any(isinstance(value, TieredPrices) for value in vars(prices).values()):
+        return None
+
+    def of(**tokens: int) -> Decimal:
+        return _price(prices, **tokens)
+
+    million = int(MILLION)
+    flat = of(input_tokens=0)
+    if flat:
+        return None
+    return Rates(
+        input=of(input_tokens=million) / MILLION,
+        output=of(input_tokens=0, output_tokens=million) / MILLION,
+        cache_read=of(input_tokens=million, cache_read_tokens=million) / MILLION,
+        cache_write=of(input_tokens=million, cache_write_tokens=million) / MILLION,
+    )
+
+
+def _by_library(prices: Any, usage: Usage) -> Decimal:
+    counts = {
+        "input_tokens": usage.input_tokens,
+        "output_tokens": usage.output_tokens,
+        "cache_read_tokens": usage.cache_read_tokens,
+        "cache_write_tokens": usage.cache_write_tokens,
+        "input_audio_tokens": usage.input_audio_tokens,
+        "output_audio_tokens": usage.output_audio_tokens,
+    }
+    return _price(prices, **{name: count for name, count in counts.items() if count})
+
+
+def _price(prices: Any, **tokens: int) -> Decimal:
+    from genai_prices import Usage as TableUsage
+
+    total: Decimal = prices.calc_price(TableUsage(**tokens))["total_price"]
+    return total
