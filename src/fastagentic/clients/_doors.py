@@ -1,0 +1,45 @@
+"""The two doors of every entry point. They call and wait, and decide nothing; streams go on behind the same two."""
+
+from __future__ import annotations
+
+import inspect
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from ..observe.observer import Observer
+    from ..observe.reader import EntryPoint, Reader
+
+
+def door_for(function: object, observer: Observer, reader: Reader, entry: EntryPoint) -> Callable[..., Any]:
+    """The wrapt wrapper for a function of a client: the one that awaits if the function does."""
+    if inspect.iscoroutinefunction(function):
+        return _async_door(observer, reader, entry)
+    return _sync_door(observer, reader, entry)
+
+
+def _sync_door(observer: Observer, reader: Reader, entry: EntryPoint) -> Callable[..., Any]:
+    def door(wrapped: Callable[..., Any], instance: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        call = observer.open(reader, entry, instance, args, kwargs)
+        try:
+            result = wrapped(*call.args, **call.kwargs)
+        except BaseException as error:  # cancellation and Ctrl-C end the call too
+            call.failed(error)
+            raise
+        return call.received(result)
+
+    return door
+
+
+def _async_door(observer: Observer, reader: Reader, entry: EntryPoint) -> Callable[..., Any]:
+    async def door(wrapped: Callable[..., Any], instance: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        call = observer.open(reader, entry, instance, args, kwargs)
+        try:
+            result = await wrapped(*call.args, **call.kwargs)
+        except BaseException as error:  # cancellation and Ctrl-C end the call too
+            call.failed(error)
+            raise
+        return call.received(result)
+
+    return door

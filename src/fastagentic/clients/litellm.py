@@ -1,0 +1,144 @@
+"""LiteLLM: which functions make LLM calls, and how their requests, answers and chunks are read.
+
+LiteLLM is never imported here (that takes seconds): where its own tables are needed they are taken from the module that the
+user has imported. The public functions look up the patched globals at each call, so that names imported early,
+the Router and LiteLLM's own callers all come through (facts/clients.md, 3).
+"""
+
+from __future__ import annotations
+
+import sys
+from decimal import Decimal
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any, Final
+
+from ..core.call import LLMCall
+from ..core.names import Operation
+from ..gateways import litellm as gateway
+from ..observe.reader import EntryPoint
+from . import _openai_shape
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from types import ModuleType
+
+_DISPATCH: Final = "litellm.chat_completions.dispatch"
+_ROUTER: Final = "litellm.router"
+_POSITIONAL: Final = ("model", "messages")
+
+ENTRY_POINTS: Final = (
+    EntryPoint(_DISPATCH, "_PYTHON_COMPLETION", Operation.CHAT, _POSITIONAL),
+    EntryPoint(_DISPATCH, "_PYTHON_ACOMPLETION", Operation.CHAT, _POSITIONAL),
+    EntryPoint(_ROUTER, "Router.completion", Operation.CHAT, _POSITIONAL),
+    EntryPoint(_ROUTER, "Router.acompletion", Operation.CHAT, _POSITIONAL),
+)
+
+
+def read_request(entry: EntryPoint, instance: Any, arguments: Mapping[str, Any]) -> LLMCall:  # noqa: ARG001
+    """The call as asked for, under the model name that the user wrote."""
+    model = arguments.get("model")
+    name = model if isinstance(model, str) else None
+    provider = arguments.get("custom_llm_provider")
+    return LLMCall(
+        client="litellm",
+        gateway="litellm",
+        operation=entry.operation,
+        provider=gateway.provider_name(provider if isinstance(provider, str) else _provider_of(name)),
+        model=name,
+        is_stream=arguments.get("stream") is True,
+        parameters=_openai_shape.read_parameters(arguments),
+        is_cache_on=_is_cache_on(arguments),
+    )
+
+
+def write_request(instance: Any, kwargs: dict[str, Any], trace_id: str) -> dict[str, Any]:  # noqa: ARG001
+    """LiteLLM takes no run id on the wire."""
+    return kwargs
+
+
+def read_response(call: LLMCall, response: Any) -> None:
+    """An answer with its hidden fields; of a stream, the hidden fields."""
+    if not call.is_stream:
+        _openai_shape.read_completion(call, response)
+    _read_hidden(call, response._hidden_params)
+
+
+def read_chunk(call: LLMCall, chunk: Any) -> str | None:
+    """A chunk of the stream; returns the text in it."""
+    text = _openai_shape.read_chunk(call, chunk)
+    if call.finish_reasons and call.usage.input_tokens is None:
+        # what the provider gave and the user did not ask to see; all zero when it gave nothing
+        stated = chunk._hidden_params.get("usage")
+        if stated is not None and stated.total_tokens:
+            _openai_shape.read_usage(call.usage, stated)
+    return text
+
+
+def read_error(call: LLMCall, error: BaseException) -> None:
+    """LiteLLM's exceptions name the provider that failed."""
+    provider = getattr(error, "llm_provider", None)
+    if provider and isinstance(provider, str):
+        call.provider = gateway.provider_name(provider)
+
+
+def input_text(arguments: Mapping[str, Any]) -> str:
+    """The text of the prompt, for the estimate only."""
+    return _openai_shape.prompt_text(arguments)
+
+
+def count_tokens(text: str) -> int | None:
+    """By the encoding that LiteLLM ships on disk; never its `token_counter`, which may ask a hub over the network."""
+    encoding = getattr(_litellm(), "encoding", None)
+    return None if encoding is None else len(encoding.encode(text, disallowed_special=()))
+
+
+def price(call: LLMCall) -> Decimal | None:
+    """LiteLLM's own calculator over the final usage, as if no cache had answered; None for a model it does not know."""
+    litellm = _litellm()
+    usage = call.usage
+    if litellm is None or usage.input_tokens is None:
+        return None
+    try:
+        parts = litellm.cost_per_token(
+            model=call.response_model or call.model,
+            custom_llm_provider=call.facts.provider,
+            usage_object=litellm.Usage(
+                prompt_tokens=usage.input_tokens,
+                completion_tokens=usage.output_tokens or 0,
+                total_tokens=usage.input_tokens + (usage.output_tokens or 0),
+                reasoning_tokens=usage.reasoning_tokens,
+                prompt_tokens_details={"cached_tokens": usage.cache_read_tokens or 0},
+                cache_creation_input_tokens=usage.cache_write_tokens,
+            ),
+        )
+    except Exception:  # noqa: BLE001  # a model that it does not know raises the bare Exception
+        return None
+    return sum((Decimal(repr(part)) for part in parts), Decimal(0))
+
+
+def _read_hidden(call: LLMCall, hidden: Mapping[str, Any]) -> None:
+    call.facts = gateway.read_hidden(hidden, is_cache_on=call.is_cache_on, is_stream=call.is_stream)
+    if call.facts.provider is not None:
+        call.provider = gateway.provider_name(call.facts.provider)
+
+
+def _is_cache_on(arguments: Mapping[str, Any]) -> bool:
+    """Whether LiteLLM will look into its response cache for this call."""
+    if getattr(_litellm(), "cache", None) is None or arguments.get("caching") is False:
+        return False
+    own = arguments.get("cache")
+    return not (isinstance(own, dict) and own.get("no-cache"))
+
+
+@lru_cache(maxsize=512)
+def _provider_of(model: str | None) -> str:
+    """The provider that LiteLLM will pick for a model name; its own word, asked once per name."""
+    try:
+        return str(_litellm().get_llm_provider(model=model)[1])  # type: ignore[union-attr]
+    except Exception:  # noqa: BLE001  # a Router's group name is no model: the answer will tell
+        return "litellm"
+
+
+def _litellm() -> ModuleType | None:
+    """The module that the user has imported."""
+    return sys.modules.get("litellm")

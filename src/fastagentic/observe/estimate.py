@@ -1,0 +1,38 @@
+"""Usage that the provider did not give: a stream without a usage chunk, or one that broke off. Always marked as estimated.
+
+The client's own encoding where one is on disk, else characters / 4. Bounded: of a long text only the beginning is encoded
+and the rest is taken to be alike.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from ..core.call import Usage
+    from .reader import Reader
+
+CHARACTERS_PER_TOKEN: Final = 4
+ENCODE_AT_MOST: Final = 20_000  # characters; some 3 ms of encoding
+
+
+def estimate(usage: Usage, reader: Reader, arguments: Mapping[str, Any], output: str) -> None:
+    """Fill in what is unknown of `usage` from the texts asked and received."""
+    if usage.input_tokens is None:
+        usage.input_tokens = tokens_of(reader, reader.input_text(arguments))
+        usage.estimated = True
+    if usage.output_tokens is None:
+        usage.output_tokens = tokens_of(reader, output)
+        usage.estimated = True
+
+
+def tokens_of(reader: Reader, text: str) -> int:
+    """Tokens of a text, estimated."""
+    if not text:
+        return 0
+    counted = reader.count_tokens(text[:ENCODE_AT_MOST])
+    if counted is None:
+        return -(-len(text) // CHARACTERS_PER_TOKEN)
+    return round(counted * max(1.0, len(text) / ENCODE_AT_MOST))

@@ -1,0 +1,40 @@
+"""What is left to do when a call has ended, off the caller's path: end dropped streams, record metrics."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from opentelemetry import metrics as otel_metrics
+
+from .._version import __version__
+from ..core import names
+from ..core.worker import Worker
+from .metrics import Metrics
+
+if TYPE_CHECKING:
+    from opentelemetry.metrics import MeterProvider
+
+    from .observer import OpenCall
+
+
+class FinishedCalls(Worker["OpenCall"]):
+    """The queue of finished calls and the thread that records them.
+
+    The global meter provider may be set later than `instrument()`: the API's placeholder passes our instruments on to it.
+    As long as there is none, nobody collects and nothing is recorded.
+    """
+
+    def __init__(self, meter_provider: MeterProvider | None) -> None:
+        super().__init__("fastagentic-calls", self._finish)
+        self._meter_provider = meter_provider
+        meter = (meter_provider or otel_metrics).get_meter(names.SCOPE, __version__)  # type: ignore[union-attr]
+        self._metrics = Metrics(meter, self.drain)
+
+    def _finish(self, batch: list[OpenCall]) -> None:
+        ended = [call for call in batch if call.settle()]
+        if self._is_collected():
+            self._metrics.record((call.call, call.span) for call in ended)
+
+    def _is_collected(self) -> bool:
+        provider = self._meter_provider or otel_metrics.get_meter_provider()
+        return not type(provider).__module__.startswith("opentelemetry.metrics")  # the API's own placeholder

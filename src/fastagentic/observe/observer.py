@@ -1,0 +1,228 @@
+"""The life of one LLM call, written down once: opened, answered or failed, priced, finished. Four doors share it.
+
+A door (`clients/_doors.py`) calls and waits and decides nothing; a reader (`clients/<client>.py`) knows the client's objects;
+everything else that happens to a call happens here. Nothing in here may raise into the user's call.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from typing import TYPE_CHECKING, Any, Final
+
+from opentelemetry import context as otel_context
+from opentelemetry.trace import SpanKind, Status, StatusCode, set_span_in_context
+
+from ..core.guard import never_break
+from ..core.ids import format_trace_id
+from ..core.names import StreamEnd
+from .attempt import OpenAttempt
+from .context import CALL_KEY, RUN_KEY, detach, is_suppressed
+from .estimate import estimate
+from .spans import end_attributes, span_name, start_attributes
+from .stream import observed
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from opentelemetry.context import Context
+    from opentelemetry.trace import SpanContext, Tracer
+
+    from ..core.call import LLMCall
+    from ..pricing import Pricing
+    from .finished import FinishedCalls
+    from .reader import EntryPoint, Reader
+
+OPEN: Final = never_break("observe the start of a call")
+READ: Final = never_break("read a response")
+CHUNK: Final = never_break("read a chunk of a stream")
+PRICE: Final = never_break("price a call")
+FINISH: Final = never_break("finish a call")
+
+ERROR: Final = Status(StatusCode.ERROR)  # without a description: exception texts can echo a prompt
+
+
+class NullCall:
+    """A call that is not observed, or that we failed to open: the user's own arguments, and nothing else."""
+
+    __slots__ = ("args", "kwargs")
+
+    def __init__(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+        self.args = args
+        self.kwargs = kwargs
+
+    def failed(self, error: BaseException) -> None:
+        """Nothing to write down."""
+
+    def received(self, result: Any) -> Any:
+        """The result as it came."""
+        return result
+
+
+class Observer:
+    """What all calls of one instrumentation share: where spans are made, the prices, the queue of finished calls."""
+
+    def __init__(
+        self,
+        tracer: Tracer,
+        pricing: Pricing,
+        finished: FinishedCalls,
+        *,
+        propagate: bool = True,
+        on_unrecorded: Callable[[LLMCall, SpanContext, Context], None] | None = None,
+    ) -> None:
+        self.tracer = tracer
+        self.pricing = pricing
+        self.finished = finished
+        self.propagate = propagate
+        self.on_unrecorded = on_unrecorded
+
+    def open(
+        self, reader: Reader, entry: EntryPoint, instance: Any, args: tuple[Any, ...], kwargs: dict[str, Any]
+    ) -> OpenCall | OpenAttempt | NullCall:
+        """Start observing a call. Never raises: when anything fails, a null call carries the user's own arguments."""
+        with OPEN:
+            context = otel_context.get_current()
+            if not is_suppressed(context):
+                outer: OpenCall | None = context.get(CALL_KEY)  # type: ignore[assignment]
+                if outer is None or outer.is_ended:
+                    return OpenCall(self, reader, entry, instance, args, kwargs, context)
+                if outer.reader is reader:
+                    return OpenAttempt(outer, reader, entry, instance, args, kwargs)
+        return NullCall(args, kwargs)
+
+
+class OpenCall:
+    """One logical call between its start and its end; the door and the stream proxy hold it."""
+
+    __slots__ = (
+        "_arguments", "_dropped_at", "_end", "_last_chunk", "_observer", "_output", "_parent", "_started", "_token",
+        "args", "attempts", "call", "kwargs", "reader", "span",
+    )  # fmt: skip
+
+    def __init__(
+        self,
+        observer: Observer,
+        reader: Reader,
+        entry: EntryPoint,
+        instance: Any,
+        args: tuple[Any, ...],
+        kwargs: dict[str, Any],
+        parent: Context,
+    ) -> None:
+        arguments = entry.arguments(args, kwargs)
+        call = reader.read_request(entry, instance, arguments)
+        call.started_ns = time.time_ns()
+        call.run = parent.get(RUN_KEY)  # type: ignore[assignment]
+        span = observer.tracer.start_span(
+            span_name(call),
+            context=parent,
+            kind=SpanKind.CLIENT,
+            attributes=start_attributes(call),
+            start_time=call.started_ns,
+        )
+        call.run_id = format_trace_id(span.get_span_context().trace_id) if call.run is None else call.run.run_id
+        self.args = args
+        self.kwargs = reader.write_request(instance, kwargs, call.run_id) if observer.propagate else kwargs
+        self.attempts = 0
+        self.call = call
+        self.reader = reader
+        self.span = span
+        self._arguments: Mapping[str, Any] = arguments
+        self._dropped_at: float | None = None
+        self._end = threading.Lock()  # taken once, by the first end, and never given back
+        self._last_chunk = 0.0
+        self._observer = observer
+        self._output: list[str] = []
+        self._parent = parent
+        self._token = otel_context.attach(otel_context.set_value(CALL_KEY, self, set_span_in_context(span, parent)))
+        self._started = time.perf_counter()
+
+    @property
+    def is_ended(self) -> bool:
+        """Whether the call has ended; the first end counts, whichever thread it comes from."""
+        return self._end.locked()
+
+    @property
+    def tracer(self) -> Tracer:
+        """Where the spans of attempts are made."""
+        return self._observer.tracer
+
+    def failed(self, error: BaseException) -> None:
+        """The client raised: the call ends with it."""
+        detach(self._token)
+        self._finish(error=error)
+
+    def received(self, result: Any) -> Any:
+        """The client answered. The result itself, or the stream handed through: its own end is then the call's."""
+        detach(self._token)
+        with READ:
+            self.reader.read_response(self.call, result)
+            if self.call.is_stream and (stream := observed(result, self)) is not None:
+                return stream
+        self._finish()
+        return result
+
+    def chunk(self, chunk: Any) -> None:
+        """A chunk of the stream has arrived."""
+        with CHUNK:
+            now = time.perf_counter()
+            if self._last_chunk:
+                self.call.chunk_gaps_s.append(now - self._last_chunk)
+            else:
+                self.call.time_to_first_chunk_s = now - self._started
+            self._last_chunk = now
+            if text := self.reader.read_chunk(self.call, chunk):
+                self._output.append(text)
+
+    def ended(self, end: StreamEnd, error: BaseException | None = None) -> None:
+        """The stream has ended, in whichever way; the first end counts."""
+        self._finish(end, error)
+
+    def abandoned(self) -> None:
+        """Nobody holds the stream any more. Called by the garbage collector in the middle of anything: only note it."""
+        self._dropped_at = time.perf_counter()
+        self._observer.finished.put(self)
+
+    def settle(self) -> bool:
+        """End a call whose stream was dropped; on the worker's thread, where taking locks is safe.
+
+        Returns: False when it was this that ended the call, which then comes through the queue once more.
+        """
+        if self.is_ended:
+            return True
+        self._finish(StreamEnd.ABANDONED)
+        return False
+
+    def _finish(self, stream_end: StreamEnd | None = None, error: BaseException | None = None) -> None:
+        """Read what is left to read, price the call, write it on its span, count it. Once."""
+        if not self._end.acquire(blocking=False):
+            return
+        call = self.call
+        call.duration_s = (self._dropped_at or time.perf_counter()) - self._started
+        call.stream_end = stream_end
+        call.attempts = self.attempts
+        with READ:
+            if error is not None:
+                call.error_type = type(error).__qualname__
+                self.reader.read_error(call, error)
+            if stream_end is not None:
+                estimate(call.usage, self.reader, self._arguments, "".join(self._output))
+        with PRICE:
+            call.cost = self._observer.pricing.price(call, self.reader.price)
+        with FINISH:
+            self._write()
+        self._arguments, self._output, self.args, self.kwargs = {}, [], (), {}
+
+    def _write(self) -> None:
+        call, span = self.call, self.span
+        if call.run is not None:
+            call.run.add(call)
+        if span.is_recording():
+            span.set_attributes(end_attributes(call))
+            if call.error_type is not None:
+                span.set_status(ERROR)
+        elif self._observer.on_unrecorded is not None:
+            self._observer.on_unrecorded(call, span.get_span_context(), self._parent)
+        span.end(call.started_ns + int(call.duration_s * 1e9))
+        self._observer.finished.put(self)

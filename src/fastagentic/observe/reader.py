@@ -1,0 +1,65 @@
+"""What the observer asks of a client's module in `clients/`: the module itself implements this protocol.
+
+A further client is a module with these names; if it needs a change here or in the observer, the interface is wrong.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from decimal import Decimal
+
+    from ..core.call import LLMCall
+    from ..core.names import Operation
+
+
+@dataclass(slots=True, frozen=True)
+class EntryPoint:
+    """One method or function of a client through which LLM calls are made.
+
+    `module` is waited for and `attribute` of it is patched, found at call time by the client itself; sync or async is
+    seen by looking at it. `argument` names the positional arguments, in order, for clients that take them so.
+    """
+
+    module: str
+    attribute: str
+    operation: Operation
+    positional: tuple[str, ...] = ()
+
+    def arguments(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Mapping[str, Any]:
+        """All arguments of a call by name."""
+        return {**dict(zip(self.positional, args, strict=False)), **kwargs} if args else kwargs
+
+
+class Reader(Protocol):
+    """How one client's calls are read: `fastagentic.clients.litellm` and its like.
+
+    `Any` is what the client hands over; it goes no further than the reader.
+    """
+
+    def read_request(self, entry: EntryPoint, instance: Any, arguments: Mapping[str, Any]) -> LLMCall:
+        """The call as asked for. `instance` is the object the method is bound to, None for a function."""
+
+    def write_request(self, instance: Any, kwargs: dict[str, Any], trace_id: str) -> dict[str, Any]:
+        """The keyword arguments with the run's id lent to the gateway, where it takes one and none was set."""
+
+    def read_response(self, call: LLMCall, response: Any) -> None:
+        """Read an answer, or what a stream says before its first chunk (headers)."""
+
+    def read_chunk(self, call: LLMCall, chunk: Any) -> str | None:
+        """Read a chunk of a stream; the text in it, for the estimate when the provider gives no usage."""
+
+    def read_error(self, call: LLMCall, error: BaseException) -> None:
+        """Read what a failed answer still says (headers)."""
+
+    def input_text(self, arguments: Mapping[str, Any]) -> str:
+        """The text of the prompt, for the estimate only; it is kept nowhere."""
+
+    def count_tokens(self, text: str) -> int | None:
+        """Tokens of a text by an encoding that is on disk; None when the client ships none. Never asks a network."""
+
+    def price(self, call: LLMCall) -> Decimal | None:
+        """USD by the client's own price calculator, as if no cache had answered; None when it has none."""

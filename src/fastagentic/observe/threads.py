@@ -1,0 +1,82 @@
+"""The OpenTelemetry context into plain threads: what `threading.Thread` and `ThreadPoolExecutor` do not carry by themselves.
+
+As little as it takes: opentelemetry-instrumentation-threading does the same and pins another release of the conventions
+than the SDK. Beside it, this does no harm: both attach the same context.
+"""
+
+from __future__ import annotations
+
+import functools
+import threading
+from typing import TYPE_CHECKING, Any
+
+import wrapt
+from opentelemetry import context as otel_context
+from opentelemetry.context import Context
+
+from ..core.patch import Patch
+from .context import detach
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from types import ModuleType
+
+
+class ThreadContext:
+    """Carries the context into threads while it is on."""
+
+    def __init__(self) -> None:
+        self._is_on = True
+        self._patches = [Patch(threading.Thread, "start", _start)]
+        wrapt.register_post_import_hook(self._executor_imported, "concurrent.futures.thread")
+
+    def take_off(self) -> None:
+        """Threads are again what they were; those that run keep their context."""
+        self._is_on = False
+        while self._patches:
+            self._patches.pop().take_off()
+
+    def _executor_imported(self, module: ModuleType) -> None:
+        if self._is_on:
+            self._patches.append(Patch(module.ThreadPoolExecutor, "submit", _submit))
+
+
+def _start(wrapped: Callable[..., None], instance: threading.Thread, args: Any, kwargs: Any) -> None:
+    context = otel_context.get_current()
+    if not context:
+        return wrapped(*args, **kwargs)
+    instance.run = functools.partial(_run, instance, context, instance.run)  # type: ignore[method-assign]
+    try:
+        return wrapped(*args, **kwargs)
+    except BaseException:  # no thread could be started: leave the object as it was
+        instance.__dict__.pop("run", None)
+        raise
+
+
+def _run(thread: threading.Thread, context: Context, run: Callable[[], None]) -> None:
+    thread.__dict__.pop("run", None)
+    token = otel_context.attach(context)
+    try:
+        run()
+    finally:
+        detach(token)
+
+
+def _submit(wrapped: Callable[..., Any], instance: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    context = otel_context.get_current()
+    if not context or not args:
+        return wrapped(*args, **kwargs)
+    # A worker thread that is started in here must not keep the context of whoever happened to submit first.
+    token = otel_context.attach(Context())
+    try:
+        return wrapped(functools.partial(_call, context, args[0]), *args[1:], **kwargs)
+    finally:
+        detach(token)
+
+
+def _call(context: Context, function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+    token = otel_context.attach(context)
+    try:
+        return function(*args, **kwargs)
+    finally:
+        detach(token)
