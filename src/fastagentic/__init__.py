@@ -1,0 +1,47 @@
+"""What every LLM call behind Portkey or LiteLLM cost, whether a cache answered, and which target served it.
+
+    import fastagentic
+    fastagentic.instrument()
+
+The public names, each loaded when it is first used (PEP 562): importing the package alone costs nothing.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any, Final
+
+from ._version import __version__
+
+if TYPE_CHECKING:
+    from ._api import flush as flush, instrument as instrument, run as run, uninstrument as uninstrument
+    from .core.errors import ConfigError as ConfigError, FastagenticError as FastagenticError
+    from .core.run import Run as Run, RunUsage as RunUsage
+    from .observe.context import current_run as current_run, suppress as suppress
+
+_HOMES: Final = {
+    "ConfigError": ".core.errors",
+    "FastagenticError": ".core.errors",
+    "Run": ".core.run",
+    "RunUsage": ".core.run",
+    "current_run": ".observe.context",
+    "flush": "._api",
+    "instrument": "._api",
+    "run": "._api",
+    "suppress": ".observe.context",
+    "uninstrument": "._api",
+}
+
+__all__ = ["__version__", *_HOMES]  # noqa: PLE0604
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module 'fastagentic' has no attribute {name!r}")
+    value = getattr(import_module(_HOMES[name], __name__), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

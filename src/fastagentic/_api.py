@@ -1,0 +1,267 @@
+"""Where the halves meet: `instrument` wires clients to the observer, and the observer to a provider and its destinations.
+
+The public functions of the same names stand here; the package exports them lazily.
+"""
+
+from __future__ import annotations
+
+import atexit
+import logging
+import os
+import threading
+import time
+from typing import TYPE_CHECKING, Any, Final
+
+from opentelemetry import trace as otel_trace
+
+from .clients import CLIENTS
+from .clients._patch import Patches
+from .core.config import SETTINGS, read_names, setting
+from .core.errors import ConfigError
+from .core.guard import never_break
+from .export.pipeline import pipeline_on
+from .export.provider import provider_for, tracer_of
+from .export.trace_ids import pending_trace_id
+from .observe.finished import FinishedCalls
+from .observe.observer import Observer
+from .observe.run import RunScope
+from .observe.spans import end_attributes, span_name, start_attributes
+from .observe.threads import ThreadContext
+from .pricing import Pricing
+
+if TYPE_CHECKING:
+    import uuid
+    from collections.abc import Mapping, Sequence
+
+    from opentelemetry.context import Context
+    from opentelemetry.metrics import MeterProvider
+    from opentelemetry.trace import SpanContext, Tracer, TracerProvider
+
+    from .core.call import LLMCall
+    from .export.destinations.local import LocalDestination
+
+logger = logging.getLogger("fastagentic")
+
+AT_EXIT: Final = never_break("flush at the end of the process")
+
+_lock = threading.RLock()
+_current: Instrumentation | None = None
+_has_exit_hook = False
+
+
+def instrument(
+    *,
+    service_name: str | None = None,
+    destinations: Sequence[str] | None = None,
+    clients: Sequence[str] | None = None,
+    propagate: bool | None = None,
+    prices: Mapping[str, object] | None = None,
+    tracer_provider: TracerProvider | None = None,
+    meter_provider: MeterProvider | None = None,
+) -> None:
+    """Observe every LLM call made with Portkey or LiteLLM from here on, whatever the order of imports.
+
+    Args:
+        service_name: `service.name` of the provider that we make; `OTEL_SERVICE_NAME` beats it.
+        destinations: where spans go: `["local"]`, or `[]` for nowhere (calls are still priced and counted). None: from
+            `FASTAGENTIC_DESTINATIONS`, else local.
+        clients: which clients to observe, of `portkey` and `litellm`. None: all, now or when they are imported.
+        propagate: lend the run id to Portkey requests that carry no `x-portkey-trace-id`. None: yes.
+        prices: own prices by model or `provider/model`, USD per million tokens: `{"gpt-4o": {"input": 2, "output": 8}}`;
+            also `cache_read`, `cache_write`, and `request` in USD a call.
+        tracer_provider: make spans with this provider; None: the global one, or one of ours if there is none.
+        meter_provider: record metrics with this provider; None: the global one.
+
+    Safe to call twice and from several threads: with the same arguments nothing happens, with others one warning is
+    logged and the first stay. With `OTEL_SDK_DISABLED=true` it does nothing.
+
+    Raises: ConfigError that names an argument or variable with a value that cannot be used.
+
+    Example:
+        >>> import fastagentic
+        >>> fastagentic.instrument(service_name="checkout-agent")
+    """
+    global _current
+    arguments = {name: value for name, value in locals().items() if value is not None}
+    with _lock:
+        if _current is not None:
+            if _current.arguments != arguments:
+                logger.warning("fastagentic.instrument() was called again with other arguments; the first stay in force")
+            return
+        if _is_disabled():
+            return
+        _current = Instrumentation(arguments)
+        _register_exit_hook()
+
+
+def uninstrument() -> None:
+    """Take everything off again: the clients are exactly what they were, and what was queued has been delivered.
+
+    Example:
+        >>> import fastagentic
+        >>> fastagentic.instrument()
+        >>> fastagentic.uninstrument()
+    """
+    global _current
+    with _lock:
+        instrumentation, _current = _current, None
+    if instrumentation is not None:
+        instrumentation.take_off(setting("exit_timeout"))
+
+
+def flush(timeout: float = 5.0) -> bool:
+    """Wait until every destination has acknowledged everything; at most `timeout` seconds.
+
+    Returns: True when all is delivered (also when nothing is instrumented), False when time ran out before.
+
+    Example:
+        >>> import fastagentic
+        >>> fastagentic.flush(timeout=2)
+        True
+    """
+    instrumentation = _current
+    return instrumentation is None or instrumentation.flush(timeout)
+
+
+def run(
+    name: str,
+    *,
+    user: str | None = None,
+    session: str | None = None,
+    tenant: str | None = None,
+    tags: Sequence[str] = (),
+    run_id: str | uuid.UUID | None = None,
+) -> RunScope:
+    """A run: what its calls cost together, under one id. As `with`, `async with`, or decorator (a run per call).
+
+    The run id is the trace id, 32 hex digits. A `run_id` that is a UUID or 32 hex digits is taken bit for bit; any other
+    text is hashed, and kept as `external_id`. A run inside a run shares the id and has totals of its own.
+
+    Raises: TypeError when `name` is no str, or when the result is awaited.
+
+    Example:
+        >>> import fastagentic
+        >>> with fastagentic.run("nightly-report", user="u-42", tags=["batch"]) as run:
+        ...     pass  # calls made here, in tasks and threads started here too, belong to the run
+        >>> run.usage.cost
+        0.0
+    """
+    return RunScope(
+        name,
+        tracer=_tracer,
+        pending=pending_trace_id,
+        run_id=run_id,
+        user=user,
+        session=session,
+        tenant=tenant,
+        tags=tuple(tags),
+    )
+
+
+class Instrumentation:
+    """All that one `instrument()` put in place."""
+
+    def __init__(self, arguments: dict[str, Any]) -> None:
+        self.arguments = arguments
+        names = _chosen("destinations", arguments, ("local",))
+        observed = _chosen("clients", arguments, tuple(CLIENTS))
+        pricing = Pricing(arguments.get("prices"))
+        provider = provider_for(arguments.get("tracer_provider"), arguments.get("service_name"))
+        self.tracer = tracer_of(provider)
+        self._pipeline = pipeline_on(provider)
+        self._local = _local() if "local" in names else None
+        if self._pipeline is not None:
+            self._pipeline.destinations = () if self._local is None else (self._local,)
+        self._finished = FinishedCalls(arguments.get("meter_provider"))
+        observer = Observer(
+            self.tracer,
+            pricing,
+            self._finished,
+            propagate=setting("propagate", arguments.get("propagate")),
+            on_unrecorded=self._store_unrecorded if self._local is not None else None,
+        )
+        self._threads = ThreadContext()
+        self._patches = Patches(observer)
+        for name in observed:
+            self._patches.wait_for(CLIENTS[name])
+
+    def flush(self, timeout_s: float) -> bool:
+        """Deliver what is queued, within the time."""
+        deadline = time.monotonic() + timeout_s
+        is_settled = self._finished.flush(timeout_s)  # first: it may still end spans
+        left_ms = int(max(0.0, deadline - time.monotonic()) * 1000)
+        return (self._pipeline is None or self._pipeline.force_flush(left_ms)) and is_settled
+
+    def take_off(self, timeout_s: float) -> None:
+        """Give everything back, then deliver what is queued."""
+        self._patches.take_off()
+        self._threads.take_off()
+        self.flush(timeout_s)
+        self._finished.close(timeout_s)
+        if self._pipeline is not None:
+            self._pipeline.shutdown()
+            self._pipeline.destinations = ()
+
+
+    def _store_unrecorded(self, call: LLMCall, context: SpanContext, parent: Context) -> None:
+        """A foreign provider has sampled the span out and recorded nothing: the local store still sees the call."""
+        from .store.rows import StoredSpan
+
+        outer = otel_trace.get_current_span(parent).get_span_context()
+        span = StoredSpan(
+            trace_id=otel_trace.format_trace_id(context.trace_id),
+            span_id=otel_trace.format_span_id(context.span_id),
+            parent_span_id=otel_trace.format_span_id(outer.span_id) if outer.is_valid else None,
+            name=span_name(call),
+            started_ns=call.started_ns,
+            ended_ns=call.started_ns + int(call.duration_s * 1e9),
+            status="unset" if call.error_type is None else "error",
+            attributes={**start_attributes(call), **end_attributes(call)},
+        )
+        if self._local is not None:
+            self._local.put(span)
+
+
+def _chosen(name: str, arguments: Mapping[str, Any], known: tuple[str, ...]) -> tuple[str, ...]:
+    """The names chosen for a setting; all of the known ones when nobody chose."""
+    chosen = setting(name, arguments.get(name))
+    if chosen is None:
+        return known
+    source = "argument of instrument()" if name in arguments else SETTINGS[name].env
+    if isinstance(chosen, str):
+        chosen = read_names(chosen)
+    for one in chosen:
+        if one not in known:
+            raise ConfigError.of(name, one, f"any of: {', '.join(known)}", source=source)
+    return tuple(chosen)
+
+
+def _local() -> LocalDestination:
+    from .export.destinations.local import LocalDestination
+    from .store.location import store_path
+
+    return LocalDestination(store_path(), setting("keep"))
+
+
+def _is_disabled() -> bool:
+    skipped = read_names(os.environ.get("OTEL_PYTHON_DISABLED_INSTRUMENTATIONS", ""))
+    return os.environ.get("OTEL_SDK_DISABLED", "").strip().lower() == "true" or "fastagentic" in skipped
+
+
+def _tracer() -> Tracer:
+    """Our tracer on the provider in force; also without `instrument()`, so that `run` always works."""
+    instrumentation = _current
+    return tracer_of(otel_trace.get_tracer_provider()) if instrumentation is None else instrumentation.tracer
+
+
+def _register_exit_hook() -> None:
+    global _has_exit_hook
+    if not _has_exit_hook:
+        atexit.register(_at_exit)
+        _has_exit_hook = True
+
+
+def _at_exit() -> None:
+    with AT_EXIT:
+        if not flush(setting("exit_timeout") or 0.0):
+            logger.warning("fastagentic: the process ended before everything was delivered")

@@ -1,0 +1,68 @@
+"""The one TracerProvider: the user's own where there is one, never replaced and never shut down; else ours."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING, Final
+
+from opentelemetry import trace
+from opentelemetry.sdk.resources import SERVICE_NAME, Resource
+from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.sdk.trace.sampling import ParentBased
+
+from ..core import names
+from .._version import __version__
+from .trace_ids import FairRatioSampler, RecordOurs, RunIdGenerator
+
+if TYPE_CHECKING:
+    from opentelemetry.sdk.trace.sampling import Sampler
+    from opentelemetry.trace import Tracer
+
+RATIO_SAMPLERS: Final = {"traceidratio": False, "parentbased_traceidratio": True}  # name -> asks the parent first
+
+_ours: TracerProvider | None = None
+
+
+def provider_for(given: trace.TracerProvider | None, service_name: str | None) -> trace.TracerProvider:
+    """The provider to make spans with: the one given, the global one, or ours, made and set as the global one."""
+    global _ours
+    if given is not None:
+        return given
+    current = trace.get_tracer_provider()
+    if not type(current).__module__.startswith("opentelemetry.trace"):  # not the API's own placeholder
+        return current
+    if _ours is None:
+        _ours = _build(service_name)
+        trace.set_tracer_provider(_ours)
+    return _ours
+
+
+def tracer_of(provider: trace.TracerProvider) -> Tracer:
+    """Our tracer on a provider; it takes given run ids as trace ids wherever the provider is the SDK's."""
+    tracer = provider.get_tracer(names.SCOPE, __version__)
+    generator = getattr(tracer, "id_generator", None)
+    if generator is not None and not isinstance(generator, RunIdGenerator):
+        tracer.id_generator = RunIdGenerator(generator)  # type: ignore[attr-defined]  # of our scope's tracer alone
+    return tracer
+
+
+def _build(service_name: str | None) -> TracerProvider:
+    # A name given in code beats both environment variables in Resource.create; the environment is to win.
+    is_named = os.environ.get("OTEL_SERVICE_NAME") or "service.name=" in os.environ.get("OTEL_RESOURCE_ATTRIBUTES", "")
+    resource = Resource.create({SERVICE_NAME: service_name} if service_name and not is_named else None)
+    provider = TracerProvider(resource=resource, id_generator=RunIdGenerator())
+    provider.sampler = RecordOurs(_fair(provider.sampler))  # before the first tracer, which copies it
+    return provider
+
+
+def _fair(sampler: Sampler) -> Sampler:
+    """The sampler that the environment asks for, with our ratio sampler in the place of the SDK's."""
+    kind = os.environ.get("OTEL_TRACES_SAMPLER", "").strip().lower()
+    if kind not in RATIO_SAMPLERS:
+        return sampler
+    try:
+        ratio = min(1.0, max(0.0, float(os.environ.get("OTEL_TRACES_SAMPLER_ARG", "1.0"))))
+    except ValueError:  # the SDK has warned, and samples everything
+        ratio = 1.0
+    fair = FairRatioSampler(ratio)
+    return ParentBased(fair) if RATIO_SAMPLERS[kind] else fair
