@@ -7,7 +7,7 @@ in `gateways/portkey.py`.
 from __future__ import annotations
 
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, Protocol
 from urllib.parse import urlsplit
 
 from ..core.call import LLMCall
@@ -20,7 +20,17 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from decimal import Decimal
 
+    class Headers(Protocol):
+        """The response headers of httpx."""
+
+        @property
+        def raw(self) -> list[tuple[bytes, bytes]]: ...
+
+
 UNKNOWN_PROVIDER: Final = "portkey"  # until the gateway names the target's
+
+PREFIX: Final = b"x-portkey-"
+PREFIX_LENGTH: Final = len(PREFIX)
 
 _CHAT: Final = "portkey_ai.api_resources.apis.chat_complete"
 
@@ -64,7 +74,7 @@ def read_response(call: LLMCall, response: Any) -> None:
         _read_headers(call, response.response.headers)
         return
     _openai_shape.read_completion(call, response)
-    _read_headers(call, response._headers)
+    _read_headers(call, response.__pydantic_private__["_headers"])
 
 
 def read_chunk(call: LLMCall, chunk: Any) -> str | None:
@@ -94,10 +104,19 @@ def price(call: LLMCall) -> Decimal | None:  # noqa: ARG001
     return None
 
 
-def _read_headers(call: LLMCall, headers: Mapping[str, str]) -> None:
-    call.facts = gateway.read_headers(headers, call.strategy)
+def _read_headers(call: LLMCall, headers: Headers) -> None:
+    call.facts = gateway.read_headers(_of_portkey(headers), call.strategy)
     if call.facts.provider is not None:
         call.provider = gateway.provider_name(call.facts.provider)
+
+
+def _of_portkey(headers: Headers) -> dict[str, str]:
+    """Portkey's own headers, in one pass: each look-up by name walks the whole list."""
+    return {
+        name.decode("ascii").lower(): value.decode("latin-1")
+        for name, value in headers.raw
+        if name[:PREFIX_LENGTH].lower() == PREFIX
+    }
 
 
 def _strategy(headers: Mapping[str, str], own: Mapping[str, str] | None) -> str | None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final
 
@@ -60,5 +59,7 @@ def is_suppressed(context: Context) -> bool:
 
 def detach(token: Token[Context]) -> None:
     """Leave a context. Silent where it was entered in another one (a coroutine closed by the garbage collector)."""
-    with contextlib.suppress(ValueError):
+    try:  # noqa: SIM105  # on the call path, where `suppress` costs ten times as much
         token.var.reset(token)
+    except ValueError:
+        pass

@@ -6,7 +6,6 @@ first. All attributes are bounded: never a user, session, tenant or run.
 
 from __future__ import annotations
 
-from collections import Counter
 from typing import TYPE_CHECKING
 
 from opentelemetry.trace import set_span_in_context
@@ -23,7 +22,7 @@ if TYPE_CHECKING:
     from ..core.call import LLMCall
 
     Labels = dict[str, str | int]
-    Key = tuple[str, frozenset[tuple[str, str | int]]]
+    Key = tuple[str | int, ...]
 
 
 class Metrics:
@@ -44,14 +43,19 @@ class Metrics:
 
     def record(self, calls: Iterable[tuple[LLMCall, Span]]) -> None:
         """Record finished calls. The span is the exemplar of what is measured on it."""
-        sums: Counter[Key] = Counter()
+        sums: dict[tuple[str, Key], float] = {}
+        labels_of: dict[Key, Labels] = {}
         for call, span in calls:
             labels = call_labels(call)
+            base = tuple(labels.values())
             self._measure(call, labels, span)
             for name, value, more in counts(call):
-                sums[name, frozenset({**labels, **more}.items())] += value  # type: ignore[assignment]
-        for (name, key), value in sums.items():
-            self._counters[name].add(value, dict(key))
+                key = (*base, *more.values())
+                if key not in labels_of:
+                    labels_of[key] = {**labels, **more}
+                sums[name, key] = sums.get((name, key), 0) + value
+        for (name, key), total in sums.items():
+            self._counters[name].add(total, labels_of[key])
 
     def _measure(self, call: LLMCall, labels: Labels, span: Span) -> None:
         context = set_span_in_context(span)

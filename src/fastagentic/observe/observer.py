@@ -112,6 +112,7 @@ class OpenCall:
     ) -> None:
         arguments = entry.arguments(args, kwargs)
         call = reader.read_request(entry, instance, arguments)
+        call.asked_provider = call.provider
         call.started_ns = time.time_ns()
         call.run = parent.get(RUN_KEY)  # type: ignore[assignment]
         span = observer.tracer.start_span(

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ..core import names
-from ..core.names import CostSource
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -38,11 +37,38 @@ def start_attributes(call: LLMCall) -> Attributes:
 
 def end_attributes(call: LLMCall) -> Attributes:
     """All the rest, set at once when the call has ended."""
-    found: Attributes = dict(call.parameters)
-    found[names.RUN_ID] = call.run_id
-    found[names.PROVIDER_NAME] = call.provider  # the gateway may have named it only now
-    found[names.CACHE_HIT] = call.facts.is_cache_hit
-    found.update((name, value) for name, value in _optional(call) if value is not None)
+    usage, facts, cost = call.usage, call.facts, call.cost
+    known = {
+        names.RUN_ID: call.run_id,
+        names.PROVIDER_NAME: None if call.provider == call.asked_provider else call.provider,
+        names.REQUEST_STREAM: call.is_stream or None,
+        names.RESPONSE_MODEL: call.response_model,
+        names.RESPONSE_ID: call.response_id,
+        names.RESPONSE_FINISH_REASONS: call.finish_reasons or None,
+        names.RESPONSE_TIME_TO_FIRST_CHUNK: call.time_to_first_chunk_s,
+        names.INPUT_TOKENS: usage.input_tokens,
+        names.OUTPUT_TOKENS: usage.output_tokens,
+        names.CACHE_READ_TOKENS: usage.cache_read_tokens,
+        names.CACHE_WRITE_TOKENS: usage.cache_write_tokens,
+        names.REASONING_TOKENS: usage.reasoning_tokens,
+        names.USAGE_ESTIMATED: usage.estimated or None,
+        names.USAGE_COST: None if cost is None or cost.usd is None else float(cost.usd),
+        names.COST_SOURCE: None if cost is None else cost.source.value,
+        names.COST_SAVED: None if cost is None or cost.saved_usd is None else float(cost.saved_usd),
+        names.GATEWAY: call.gateway,
+        names.CACHE_STATUS: None if facts.cache_status is None else facts.cache_status.value,
+        names.CACHE_HIT: facts.is_cache_hit,
+        names.TARGET_INDEX: facts.target_index,
+        names.TARGET_PATH: facts.target_path,
+        names.TARGET_PROVIDER: facts.provider,
+        names.TARGET_NAME: facts.target_name,
+        names.RETRIES: facts.retries,
+        names.FALLBACK_USED: facts.fallback_used,
+        names.STREAM_END: None if call.stream_end is None else call.stream_end.value,
+        names.ERROR_TYPE: call.error_type,
+    }
+    found: Attributes = {name: value for name, value in known.items() if value is not None}
+    found.update(call.parameters)
     if call.run is not None:
         found.update(run_attributes(call.run))
     return found
@@ -50,48 +76,8 @@ def end_attributes(call: LLMCall) -> Attributes:
 
 def run_attributes(run: Run) -> Attributes:
     """Who and what the run is for: on its own span and on every span of ours below it."""
-    named = (
-        (names.USER_ID, run.user),
-        (names.SESSION_ID, run.session),
-        (names.TENANT_ID, run.tenant),
-    )
-    found: Attributes = {name: value for name, value in named if value is not None}
+    named = {names.USER_ID: run.user, names.SESSION_ID: run.session, names.TENANT_ID: run.tenant}
+    found: Attributes = {name: value for name, value in named.items() if value is not None}
     if run.tags:
         found[names.TAGS] = tuple(run.tags)
     return found
-
-
-def _optional(call: LLMCall) -> tuple[tuple[str, str | bool | int | float | Sequence[str] | None], ...]:
-    usage, facts, cost = call.usage, call.facts, call.cost
-    return (
-        (names.REQUEST_STREAM, call.is_stream or None),
-        (names.SERVER_ADDRESS, call.server_address),
-        (names.RESPONSE_MODEL, call.response_model),
-        (names.RESPONSE_ID, call.response_id),
-        (names.RESPONSE_FINISH_REASONS, call.finish_reasons or None),
-        (names.RESPONSE_TIME_TO_FIRST_CHUNK, call.time_to_first_chunk_s),
-        (names.INPUT_TOKENS, usage.input_tokens),
-        (names.OUTPUT_TOKENS, usage.output_tokens),
-        (names.CACHE_READ_TOKENS, usage.cache_read_tokens),
-        (names.CACHE_WRITE_TOKENS, usage.cache_write_tokens),
-        (names.REASONING_TOKENS, usage.reasoning_tokens),
-        (names.USAGE_ESTIMATED, usage.estimated or None),
-        (names.USAGE_COST, None if cost is None or cost.usd is None else float(cost.usd)),
-        (names.COST_SOURCE, None if cost is None else cost.source.value),
-        (names.COST_SAVED, None if cost is None or cost.saved_usd is None else float(cost.saved_usd)),
-        (names.GATEWAY, call.gateway),
-        (names.CACHE_STATUS, None if facts.cache_status is None else facts.cache_status.value),
-        (names.TARGET_INDEX, facts.target_index),
-        (names.TARGET_PATH, facts.target_path),
-        (names.TARGET_PROVIDER, facts.provider),
-        (names.TARGET_NAME, facts.target_name),
-        (names.RETRIES, facts.retries),
-        (names.FALLBACK_USED, facts.fallback_used),
-        (names.STREAM_END, None if call.stream_end is None else call.stream_end.value),
-        (names.ERROR_TYPE, call.error_type),
-    )
-
-
-def is_unpriced(call: LLMCall) -> bool:
-    """Whether there was something to price and no rule knew the price."""
-    return call.cost is not None and call.cost.source is CostSource.UNKNOWN

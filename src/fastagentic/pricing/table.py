@@ -1,8 +1,7 @@
 """The price table: genai-prices, loaded when the first call needs it.
 
-Its own calculation takes 70 us a call, most of it finding out which prices apply; for a price that is linear in the tokens the
-library is asked once for each kind of token and the rates are kept. Tiered and otherwise crooked prices, and tokens of
-other kinds, go through the library every time.
+Its own calculation takes 70 us a call, most of it finding out which prices apply. Where a price is linear in the tokens, the
+rates behind it are measured once and kept; tiered prices, and tokens of other kinds, go through the library every time.
 """
 
 from __future__ import annotations
@@ -11,10 +10,11 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Final
 
-from .rates import MILLION, Rates
+from .rates import measure
 
 if TYPE_CHECKING:
     from ..core.call import Usage
+    from .rates import Rates
 
 KEEP: Final = 1_000  # models
 
@@ -66,7 +66,7 @@ class PriceTable:
         if kept is None:
             if len(self._rates) >= KEEP:
                 self._rates.clear()
-            kept = self._rates[id(prices)] = (prices, _measure(prices))  # held, so that the id stays its own
+            kept = self._rates[id(prices)] = (prices, measure(lambda usage: _by_library(prices, usage)))  # held, so that the id stays its own
         return kept[1]
 
 
@@ -80,42 +80,16 @@ def _find(provider: str, model: str) -> Any | None:
         return None
 
 
-def _measure(prices: Any) -> Rates | None:
-    """The rates behind a price that is linear in the tokens; None when it is not."""
-    from genai_prices.types import TieredPrices
-
-    if any(isinstance(value, TieredPrices) for value in vars(prices).values()):
-        return None
-
-    def of(**tokens: int) -> Decimal:
-        return _price(prices, **tokens)
-
-    million = int(MILLION)
-    flat = of(input_tokens=0)
-    if flat:
-        return None
-    return Rates(
-        input=of(input_tokens=million) / MILLION,
-        output=of(input_tokens=0, output_tokens=million) / MILLION,
-        cache_read=of(input_tokens=million, cache_read_tokens=million) / MILLION,
-        cache_write=of(input_tokens=million, cache_write_tokens=million) / MILLION,
-    )
-
-
 def _by_library(prices: Any, usage: Usage) -> Decimal:
+    from genai_prices import Usage as TableUsage
+
     counts = {
-        "input_tokens": usage.input_tokens,
-        "output_tokens": usage.output_tokens,
+        "input_tokens": usage.input_tokens or 0,
+        "output_tokens": usage.output_tokens or 0,
         "cache_read_tokens": usage.cache_read_tokens,
         "cache_write_tokens": usage.cache_write_tokens,
         "input_audio_tokens": usage.input_audio_tokens,
         "output_audio_tokens": usage.output_audio_tokens,
     }
-    return _price(prices, **{name: count for name, count in counts.items() if count})
-
-
-def _price(prices: Any, **tokens: int) -> Decimal:
-    from genai_prices import Usage as TableUsage
-
-    total: Decimal = prices.calc_price(TableUsage(**tokens))["total_price"]
+    total: Decimal = prices.calc_price(TableUsage(**{name: n for name, n in counts.items() if n is not None}))["total_price"]
     return total
