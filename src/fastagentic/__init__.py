@@ -14,10 +14,16 @@ from typing import TYPE_CHECKING, Any, Final
 from ._version import __version__
 
 if TYPE_CHECKING:
-    from ._api import flush as flush, instrument as instrument, run as run, uninstrument as uninstrument
-    from .core.errors import ConfigError as ConfigError, FastagenticError as FastagenticError
-    from .core.run import Run as Run, RunUsage as RunUsage
-    from .observe.context import current_run as current_run, suppress as suppress
+    from ._api import flush as flush
+    from ._api import instrument as instrument
+    from ._api import run as run
+    from ._api import uninstrument as uninstrument
+    from .core.errors import ConfigError as ConfigError
+    from .core.errors import FastagenticError as FastagenticError
+    from .core.run import Run as Run
+    from .core.run import RunUsage as RunUsage
+    from .observe.context import current_run as current_run
+    from .observe.context import suppress as suppress
 
 _HOMES: Final = {
     "ConfigError": ".core.errors",
@@ -32,7 +38,7 @@ _HOMES: Final = {
     "uninstrument": "._api",
 }
 
-__all__ = ["__version__", *_HOMES]  # noqa: PLE0604
+__all__ = ["__version__", *_HOMES]
 
 
 def __getattr__(name: str) -> Any:

@@ -86,7 +86,9 @@ def instrument(
     with _lock:
         if _current is not None:
             if _current.arguments != arguments:
-                logger.warning("fastagentic.instrument() was called again with other arguments; the first stay in force")
+                logger.warning(
+                    "fastagentic.instrument() was called again with other arguments; the first stay in force"
+                )
             return
         if _is_disabled():
             return
@@ -201,7 +203,6 @@ class Instrumentation:
         if self._pipeline is not None:
             self._pipeline.shutdown()
             self._pipeline.destinations = ()
-
 
     def _store_unrecorded(self, call: LLMCall, context: SpanContext, parent: Context) -> None:
         """A foreign provider has sampled the span out and recorded nothing: the local store still sees the call."""

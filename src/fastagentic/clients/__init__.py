@@ -5,17 +5,20 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Protocol
 
-from ..observe.reader import Reader
+from fastagentic.observe.reader import Reader
+
 from . import litellm, portkey
 
 if TYPE_CHECKING:
-    from ..observe.reader import EntryPoint
+    from fastagentic.observe.reader import EntryPoint
 
 
 class ClientModule(Reader, Protocol):
     """A module of this package: its entry points, and how their calls are read."""
 
-    ENTRY_POINTS: tuple[EntryPoint, ...]
+    @property
+    def ENTRY_POINTS(self) -> tuple[EntryPoint, ...]:  # noqa: N802  # a constant of the module
+        """The entry points of the client, one row each."""
 
 
 @dataclass(slots=True, frozen=True)

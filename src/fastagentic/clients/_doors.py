@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from ..observe.observer import Observer
-    from ..observe.reader import EntryPoint, Reader
+    from fastagentic.observe.observer import Observer
+    from fastagentic.observe.reader import EntryPoint, Reader
 
 
 def door_for(function: object, observer: Observer, reader: Reader, entry: EntryPoint) -> Callable[..., Any]:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from ..core import names
+from fastagentic.core import names
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from ..core.call import LLMCall, Usage
+    from fastagentic.core.call import LLMCall, Usage
 
 Parameter = str | int | float | tuple[str, ...]
 
@@ -110,7 +110,9 @@ def _texts(messages: Any) -> Iterator[str]:
         if isinstance(content, str):
             yield content
         elif content:
-            yield from (part["text"] for part in content if isinstance(part, dict) and isinstance(part.get("text"), str))
+            yield from (
+                part["text"] for part in content if isinstance(part, dict) and isinstance(part.get("text"), str)
+            )
 
 
 def _count(fields: Mapping[str, Any], name: str) -> int | None:

@@ -9,16 +9,18 @@ from typing import TYPE_CHECKING, Any, Final
 
 import wrapt
 
-from ..core.guard import never_break
-from ..core.patch import Patch
+from fastagentic.core.guard import never_break
+from fastagentic.core.patch import Patch
+
 from ._doors import door_for
 from ._versions import is_supported
 
 if TYPE_CHECKING:
     from types import ModuleType
 
-    from ..observe.observer import Observer
-    from ..observe.reader import EntryPoint
+    from fastagentic.observe.observer import Observer
+    from fastagentic.observe.reader import EntryPoint
+
     from . import Client
 
 logger = logging.getLogger("fastagentic")

@@ -12,23 +12,26 @@ from decimal import Decimal
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final
 
-from ..core.call import LLMCall
-from ..core.names import Operation
-from ..gateways import litellm as gateway
-from ..observe.reader import EntryPoint
-from ..pricing.rates import measure
+from fastagentic.core.call import LLMCall
+from fastagentic.core.names import Operation
+from fastagentic.gateways import litellm as gateway
+from fastagentic.observe.reader import EntryPoint
+from fastagentic.pricing.rates import measure
+
 from . import _openai_shape
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from types import ModuleType
 
-    from ..core.call import Usage
-    from ..pricing.rates import Rates
+    from fastagentic.core.call import Usage
+    from fastagentic.pricing.rates import Rates
 
 _DISPATCH: Final = "litellm.chat_completions.dispatch"
 _ROUTER: Final = "litellm.router"
 _POSITIONAL: Final = ("model", "messages")
+
+HAS_CALCULATOR: Final = True
 
 ENTRY_POINTS: Final = (
     EntryPoint(_DISPATCH, "_PYTHON_COMPLETION", Operation.CHAT, _POSITIONAL),
@@ -38,7 +41,7 @@ ENTRY_POINTS: Final = (
 )
 
 
-def read_request(entry: EntryPoint, instance: Any, arguments: Mapping[str, Any]) -> LLMCall:  # noqa: ARG001
+def read_request(entry: EntryPoint, instance: Any, arguments: Mapping[str, Any]) -> LLMCall:
     """The call as asked for, under the model name that the user wrote."""
     model = arguments.get("model")
     name = model if isinstance(model, str) else None
@@ -55,7 +58,7 @@ def read_request(entry: EntryPoint, instance: Any, arguments: Mapping[str, Any])
     )
 
 
-def write_request(instance: Any, kwargs: dict[str, Any], trace_id: str) -> dict[str, Any]:  # noqa: ARG001
+def write_request(instance: Any, kwargs: dict[str, Any], trace_id: str) -> dict[str, Any]:
     """LiteLLM takes no run id on the wire."""
     return kwargs
 
@@ -111,7 +114,7 @@ def price(call: LLMCall) -> Decimal | None:
 
 
 @lru_cache(maxsize=512)
-def _rates(model: str, provider: str | None, *registered: float | None) -> Rates | None:  # noqa: ARG001
+def _rates(model: str, provider: str | None, *registered: float | None) -> Rates | None:
     """The rates behind LiteLLM's calculator, which takes 70 us a call; anew when the user registers other prices."""
 
     def calculate(usage: Usage) -> Decimal:

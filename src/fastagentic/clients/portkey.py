@@ -10,10 +10,11 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final, Protocol
 from urllib.parse import urlsplit
 
-from ..core.call import LLMCall
-from ..core.names import Operation
-from ..gateways import portkey as gateway
-from ..observe.reader import EntryPoint
+from fastagentic.core.call import LLMCall
+from fastagentic.core.names import Operation
+from fastagentic.gateways import portkey as gateway
+from fastagentic.observe.reader import EntryPoint
+
 from . import _openai_shape
 
 if TYPE_CHECKING:
@@ -31,6 +32,8 @@ UNKNOWN_PROVIDER: Final = "portkey"  # until the gateway names the target's
 
 PREFIX: Final = b"x-portkey-"
 PREFIX_LENGTH: Final = len(PREFIX)
+
+HAS_CALCULATOR: Final = False
 
 _CHAT: Final = "portkey_ai.api_resources.apis.chat_complete"
 
@@ -63,7 +66,9 @@ def read_request(entry: EntryPoint, instance: Any, arguments: Mapping[str, Any])
 def write_request(instance: Any, kwargs: dict[str, Any], trace_id: str) -> dict[str, Any]:
     """Lend the run id as `x-portkey-trace-id`, unless the client or this call has one."""
     headers = kwargs.get("extra_headers") or {}
-    if gateway.TRACE_ID_HEADER in instance._client.custom_headers or any(name.lower() == gateway.TRACE_ID_HEADER for name in headers):
+    if gateway.TRACE_ID_HEADER in instance._client.custom_headers or any(
+        name.lower() == gateway.TRACE_ID_HEADER for name in headers
+    ):
         return kwargs
     return {**kwargs, "extra_headers": {**headers, gateway.TRACE_ID_HEADER: trace_id}}
 
@@ -94,12 +99,12 @@ def input_text(arguments: Mapping[str, Any]) -> str:
     return _openai_shape.prompt_text(arguments)
 
 
-def count_tokens(text: str) -> int | None:  # noqa: ARG001
+def count_tokens(text: str) -> int | None:
     """Portkey ships no encoding."""
     return None
 
 
-def price(call: LLMCall) -> Decimal | None:  # noqa: ARG001
+def price(call: LLMCall) -> Decimal | None:
     """Portkey ships no calculator."""
     return None
 

@@ -13,7 +13,7 @@ import time
 import weakref
 from collections import deque
 from queue import SimpleQueue
-from typing import TYPE_CHECKING, Final, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar
 
 from .guard import report
 
@@ -174,7 +174,7 @@ class Worker(Generic[T]):
         self._markers.clear()
 
 
-_workers: Final[weakref.WeakSet[Worker[object]]] = weakref.WeakSet()
+_workers: Final[weakref.WeakSet[Worker[Any]]] = weakref.WeakSet()
 
 
 def _after_fork_in_child() -> None:

@@ -10,8 +10,9 @@ from opentelemetry.sdk.resources import SERVICE_NAME, Resource
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.sampling import ParentBased
 
-from ..core import names
-from .._version import __version__
+from fastagentic._version import __version__
+from fastagentic.core import names
+
 from .trace_ids import FairRatioSampler, RecordOurs, RunIdGenerator
 
 if TYPE_CHECKING:

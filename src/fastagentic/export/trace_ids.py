@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final
 from opentelemetry.sdk.trace.id_generator import IdGenerator, RandomIdGenerator
 from opentelemetry.sdk.trace.sampling import Decision, Sampler, SamplingResult
 
-from ..core import names
+from fastagentic.core import names
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from ..core.call import GatewayFacts
-from ..core.names import CacheStatus
+from fastagentic.core.call import GatewayFacts
+from fastagentic.core.names import CacheStatus
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

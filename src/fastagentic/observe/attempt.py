@@ -9,14 +9,16 @@ from typing import TYPE_CHECKING, Any, Final
 from opentelemetry import context as otel_context
 from opentelemetry.trace import SpanKind, Status, StatusCode, set_span_in_context
 
-from ..core import names
-from ..core.guard import never_break
+from fastagentic.core import names
+from fastagentic.core.guard import never_break
+
 from .context import detach
 from .spans import run_attributes
 
 if TYPE_CHECKING:
     from .observer import OpenCall
     from .reader import EntryPoint, Reader
+    from .spans import Attributes
 
 END: Final = never_break("finish an attempt")
 ERROR: Final = Status(StatusCode.ERROR)  # without a description: exception texts can echo a prompt
@@ -40,14 +42,14 @@ class OpenAttempt:
         self.kwargs = kwargs
         outer.attempts += 1
         asked = reader.read_request(entry, instance, entry.arguments(args, kwargs))
-        attributes = {
+        attributes: Attributes = {
             names.ATTEMPT_NUMBER: outer.attempts,
             names.ATTEMPT_PROVIDER: asked.provider,
             names.ATTEMPT_MODEL: asked.model or "",
             names.RUN_ID: outer.call.run_id,
         }
         if outer.call.run is not None:
-            attributes |= run_attributes(outer.call.run)  # type: ignore[arg-type]
+            attributes |= run_attributes(outer.call.run)
         parent = otel_context.get_current()
         self._span = outer.tracer.start_span(
             f"attempt {outer.attempts}", context=parent, kind=SpanKind.INTERNAL, attributes=attributes

@@ -6,7 +6,9 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final
 
 from opentelemetry import context as otel_context
-from opentelemetry.context import _SUPPRESS_INSTRUMENTATION_KEY as SUPPRESS_KEY  # OTel's own, shared by all instrumentations
+from opentelemetry.context import (
+    _SUPPRESS_INSTRUMENTATION_KEY as SUPPRESS_KEY,  # OTel's own, shared by all instrumentations
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -14,7 +16,7 @@ if TYPE_CHECKING:
 
     from opentelemetry.context import Context
 
-    from ..core.run import Run
+    from fastagentic.core.run import Run
 
 RUN_KEY: Final = otel_context.create_key("fastagentic-run")
 CALL_KEY: Final = otel_context.create_key("fastagentic-call")

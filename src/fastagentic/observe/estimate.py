@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any, Final
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from ..core.call import Usage
+    from fastagentic.core.call import Usage
+
     from .reader import Reader
 
 CHARACTERS_PER_TOKEN: Final = 4

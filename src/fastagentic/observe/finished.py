@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING
 
 from opentelemetry import metrics as otel_metrics
 
-from .._version import __version__
-from ..core import names
-from ..core.worker import Worker
+from fastagentic._version import __version__
+from fastagentic.core import names
+from fastagentic.core.worker import Worker
+
 from .metrics import Metrics
 
 if TYPE_CHECKING:
@@ -27,7 +28,7 @@ class FinishedCalls(Worker["OpenCall"]):
     def __init__(self, meter_provider: MeterProvider | None) -> None:
         super().__init__("fastagentic-calls", self._finish)
         self._meter_provider = meter_provider
-        meter = (meter_provider or otel_metrics).get_meter(names.SCOPE, __version__)  # type: ignore[union-attr]
+        meter = (meter_provider or otel_metrics).get_meter(names.SCOPE, __version__)
         self._metrics = Metrics(meter, self.drain)
 
     def _finish(self, batch: list[OpenCall]) -> None:

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 
 from opentelemetry.trace import set_span_in_context
 
-from ..core import names
-from ..core.names import CacheStatus, CostSource
+from fastagentic.core import names
+from fastagentic.core.names import CacheStatus, CostSource
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from opentelemetry.metrics import CallbackOptions, Meter, Observation
     from opentelemetry.trace import Span
 
-    from ..core.call import LLMCall
+    from fastagentic.core.call import LLMCall
 
     Labels = dict[str, str | int]
     Key = tuple[str | int, ...]
@@ -66,8 +66,8 @@ class Metrics:
                 self._tokens.record(count, {**labels, names.TOKEN_TYPE: kind}, context)
         if call.time_to_first_chunk_s is not None:
             self._first.record(call.time_to_first_chunk_s, labels, context)
-        for gap in call.chunk_gaps_s:
-            self._gap.record(gap, labels, context)
+        for gap in call.chunk_gaps_s:  # without an exemplar each: one span has hundreds
+            self._gap.record(gap, labels)
 
     def _before_collection(self, _: CallbackOptions) -> Iterable[Observation]:
         self._drain()

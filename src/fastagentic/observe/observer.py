@@ -13,9 +13,10 @@ from typing import TYPE_CHECKING, Any, Final
 from opentelemetry import context as otel_context
 from opentelemetry.trace import SpanKind, Status, StatusCode, set_span_in_context
 
-from ..core.guard import never_break
-from ..core.ids import format_trace_id
-from ..core.names import StreamEnd
+from fastagentic.core.guard import never_break
+from fastagentic.core.ids import format_trace_id
+from fastagentic.core.names import StreamEnd
+
 from .attempt import OpenAttempt
 from .context import CALL_KEY, RUN_KEY, detach, is_suppressed
 from .estimate import estimate
@@ -28,8 +29,9 @@ if TYPE_CHECKING:
     from opentelemetry.context import Context
     from opentelemetry.trace import SpanContext, Tracer
 
-    from ..core.call import LLMCall
-    from ..pricing import Pricing
+    from fastagentic.core.call import LLMCall
+    from fastagentic.pricing import Pricing
+
     from .finished import FinishedCalls
     from .reader import EntryPoint, Reader
 
@@ -86,6 +88,8 @@ class Observer:
             if not is_suppressed(context):
                 outer: OpenCall | None = context.get(CALL_KEY)  # type: ignore[assignment]
                 if outer is None or outer.is_ended:
+                    if not reader.HAS_CALCULATOR:
+                        self.pricing.warm_up()
                     return OpenCall(self, reader, entry, instance, args, kwargs, context)
                 if outer.reader is reader:
                     return OpenAttempt(outer, reader, entry, instance, args, kwargs)
@@ -151,14 +155,16 @@ class OpenCall:
 
     def failed(self, error: BaseException) -> None:
         """The client raised: the call ends with it."""
-        detach(self._token)
+        with READ:
+            detach(self._token)
         self._finish(error=error)
 
     def received(self, result: Any) -> Any:
         """The client answered. The result itself, or the stream handed through: its own end is then the call's."""
-        detach(self._token)
         with READ:
+            detach(self._token)
             self.reader.read_response(self.call, result)
+        with READ:
             if self.call.is_stream and (stream := observed(result, self)) is not None:
                 return stream
         self._finish()

@@ -12,8 +12,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from decimal import Decimal
 
-    from ..core.call import LLMCall
-    from ..core.names import Operation
+    from fastagentic.core.call import LLMCall
+    from fastagentic.core.names import Operation
 
 
 @dataclass(slots=True, frozen=True)
@@ -39,6 +39,9 @@ class Reader(Protocol):
 
     `Any` is what the client hands over; it goes no further than the reader.
     """
+
+    HAS_CALCULATOR: bool
+    """Whether `price` answers for the models that the client knows; else the price table is loaded at the first call."""
 
     def read_request(self, entry: EntryPoint, instance: Any, arguments: Mapping[str, Any]) -> LLMCall:
         """The call as asked for. `instance` is the object the method is bound to, None for a function."""

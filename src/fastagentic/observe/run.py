@@ -10,16 +10,17 @@ from typing import TYPE_CHECKING, Any, Final, NoReturn, ParamSpec, TypeVar
 from opentelemetry import context as otel_context
 from opentelemetry.trace import SpanKind, Status, StatusCode, get_current_span, set_span_in_context
 
-from ..core import names
-from ..core.guard import never_break
-from ..core.ids import format_trace_id, trace_id_of
-from ..core.names import Operation
-from ..core.run import Run
+from fastagentic.core import names
+from fastagentic.core.guard import never_break
+from fastagentic.core.ids import format_trace_id, trace_id_of
+from fastagentic.core.names import Operation
+from fastagentic.core.run import Run
+
 from .context import RUN_KEY, detach
 from .spans import run_attributes
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable
     from contextlib import AbstractContextManager
     from types import TracebackType
 
@@ -132,7 +133,10 @@ class RunScope:
         attributes = {names.OPERATION_NAME: Operation.INVOKE_WORKFLOW.value, names.WORKFLOW_NAME: self._name}
         with self._pending(0 if has_parent else given or 0):
             return self._tracer().start_span(
-                f"{Operation.INVOKE_WORKFLOW} {self._name}", context=parent, kind=SpanKind.INTERNAL, attributes=attributes
+                f"{Operation.INVOKE_WORKFLOW} {self._name}",
+                context=parent,
+                kind=SpanKind.INTERNAL,
+                attributes=attributes,
             )
 
     def _new_run(self, outer: Run | None, span: Span) -> Run:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ..core import names
+from fastagentic.core import names
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from ..core.call import LLMCall
-    from ..core.run import Run
+    from fastagentic.core.call import LLMCall
+    from fastagentic.core.run import Run
 
     Attributes = dict[str, str | bool | int | float | Sequence[str]]
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import wrapt
 
-from ..core.names import StreamEnd
+from fastagentic.core.names import StreamEnd
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -37,7 +37,7 @@ def observed(stream: Any, call: StreamCall) -> Any | None:
     return None if kind is None else kind(stream, call)
 
 
-class _Proxy(wrapt.BaseObjectProxy):  # type: ignore[misc]
+class _Proxy(wrapt.BaseObjectProxy[Any]):
     """State is spelled `_self_...`: any other name would be written onto the user's stream."""
 
     def __init__(self, wrapped: Any, call: StreamCall) -> None:

@@ -14,7 +14,8 @@ import wrapt
 from opentelemetry import context as otel_context
 from opentelemetry.context import Context
 
-from ..core.patch import Patch
+from fastagentic.core.patch import Patch
+
 from .context import detach
 
 if TYPE_CHECKING:

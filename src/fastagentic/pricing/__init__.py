@@ -10,15 +10,17 @@ import math
 from decimal import Decimal
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from ..core.call import Cost
-from ..core.names import CostSource
+from fastagentic.core.call import Cost
+from fastagentic.core.names import CostSource
+
 from .overrides import read_overrides
 from .table import PriceTable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from ..core.call import LLMCall
+    from fastagentic.core.call import LLMCall
+
     from .overrides import Override
 
 ZERO: Final = Decimal(0)
@@ -38,6 +40,10 @@ class Pricing:
     def __init__(self, overrides: Mapping[str, object] | None = None) -> None:
         self._overrides: dict[str, Override] = read_overrides(overrides or {})
         self._table = PriceTable()
+
+    def warm_up(self) -> None:
+        """Load the price table on a thread, while the first call that will need it is on the wire."""
+        self._table.warm_up()
 
     def price(self, call: LLMCall, calculator: Callable[[LLMCall], Decimal | None]) -> Cost | None:
         """What the call cost, or None when there is nothing to price: it failed before any usage was known.

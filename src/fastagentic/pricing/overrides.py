@@ -6,15 +6,18 @@ from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
 from typing import TYPE_CHECKING, Final
 
-from ..core.errors import ConfigError
+from fastagentic.core.errors import ConfigError
+
 from .rates import MILLION, Rates
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from ..core.call import Usage
+    from fastagentic.core.call import Usage
 
-ACCEPTED: Final = "input, output (both needed), cache_read, cache_write in USD per million tokens, and request in USD a call"
+ACCEPTED: Final = (
+    "input, output (both needed), cache_read, cache_write in USD per million tokens, and request in USD a call"
+)
 KEYS: Final = frozenset({"input", "output", "cache_read", "cache_write", "request"})
 
 

@@ -6,16 +6,22 @@ rates behind it are measured once and kept; tiered prices, and tokens of other k
 
 from __future__ import annotations
 
+import threading
 from datetime import UTC, datetime
-from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Final
+
+from fastagentic.core.guard import never_break
 
 from .rates import measure
 
 if TYPE_CHECKING:
-    from ..core.call import Usage
+    from decimal import Decimal
+
+    from fastagentic.core.call import Usage
+
     from .rates import Rates
 
+LOAD: Final = never_break("load the price table")
 KEEP: Final = 1_000  # models
 
 # gen_ai.provider.name -> genai-prices' id of the provider; a name that is not here is the same in both.
@@ -35,8 +41,15 @@ class PriceTable:
     """Prices by provider and model, as genai-prices knows them at the time of the call."""
 
     def __init__(self) -> None:
+        self._is_warming = False
         self._models: dict[tuple[str, str], Any] = {}
         self._rates: dict[int, tuple[Any, Rates | None]] = {}
+
+    def warm_up(self) -> None:
+        """Import the table on a thread of its own; once."""
+        if not self._is_warming:
+            self._is_warming = True
+            threading.Thread(target=_load, name="fastagentic-prices", daemon=True).start()
 
     def price(self, provider: str, model: str, usage: Usage) -> tuple[Decimal, str] | None:
         """USD and the rule for this usage, or None when the table does not know the model."""
@@ -66,12 +79,20 @@ class PriceTable:
         if kept is None:
             if len(self._rates) >= KEEP:
                 self._rates.clear()
-            kept = self._rates[id(prices)] = (prices, measure(lambda usage: _by_library(prices, usage)))  # held, so that the id stays its own
+            kept = self._rates[id(prices)] = (
+                prices,
+                measure(lambda usage: _by_library(prices, usage)),
+            )  # held, so that the id stays its own
         return kept[1]
 
 
+def _load() -> None:
+    with LOAD:
+        import genai_prices.data_snapshot  # noqa: F401  # 340 ms
+
+
 def _find(provider: str, model: str) -> Any | None:
-    from genai_prices.data_snapshot import get_snapshot  # 340 ms: here, once, and not at import
+    from genai_prices.data_snapshot import get_snapshot  # not at import of ours, which every script pays for
 
     provider_id = None if provider in NO_PROVIDER else PROVIDERS.get(provider, provider)
     try:
@@ -91,5 +112,7 @@ def _by_library(prices: Any, usage: Usage) -> Decimal:
         "input_audio_tokens": usage.input_audio_tokens,
         "output_audio_tokens": usage.output_audio_tokens,
     }
-    total: Decimal = prices.calc_price(TableUsage(**{name: n for name, n in counts.items() if n is not None}))["total_price"]
+    total: Decimal = prices.calc_price(TableUsage(**{name: n for name, n in counts.items() if n is not None}))[
+        "total_price"
+    ]
     return total

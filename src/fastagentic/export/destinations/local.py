@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from opentelemetry.sdk.trace import SpanProcessor
 from opentelemetry.trace import format_span_id, format_trace_id
 
-from ...core import names
-from ...store.rows import StoredSpan
-from ...store.writer import StoreWriter
+from fastagentic.core import names
+from fastagentic.store.rows import StoredSpan
+from fastagentic.store.writer import StoreWriter
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
 
     from opentelemetry.context import Context
     from opentelemetry.sdk.trace import ReadableSpan, Span
+
+    from fastagentic.store.rows import AttributeValue
 
 
 class LocalDestination(SpanProcessor):
@@ -66,5 +69,5 @@ def stored(span: ReadableSpan | StoredSpan) -> StoredSpan:
         started_ns=span.start_time or 0,
         ended_ns=span.end_time or 0,
         status=span.status.status_code.name.lower(),
-        attributes=dict(span.attributes or {}),
+        attributes=cast("Mapping[str, AttributeValue]", dict(span.attributes or {})),
     )
