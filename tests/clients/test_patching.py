@@ -1,0 +1,233 @@
+"""Putting on and taking off: in any order of import, idempotent, by identity, and without harm to other wrappers."""
+
+from __future__ import annotations
+
+import functools
+import subprocess
+import sys
+import textwrap
+import threading
+from typing import TYPE_CHECKING, Any
+
+import litellm
+import litellm.chat_completions.dispatch as dispatch
+import pytest
+import wrapt
+from litellm.router import Router
+from portkey_ai.api_resources.apis import chat_complete
+
+import fastagentic
+from fastagentic.clients import CLIENTS, Client, _versions, portkey
+from tests.clients.doors import MESSAGES, MODEL
+
+if TYPE_CHECKING:
+    from tests.spans import Memory
+
+PATCHED = (
+    (dispatch, "_PYTHON_COMPLETION"),
+    (dispatch, "_PYTHON_ACOMPLETION"),
+    (Router, "completion"),
+    (Router, "acompletion"),
+    (chat_complete.Completions, "create"),
+    (chat_complete.AsyncCompletions, "create"),
+    (threading.Thread, "start"),
+)
+
+
+def ask() -> Any:
+    return litellm.completion(model=MODEL, messages=MESSAGES, mock_response="four cents")
+
+
+def test_after_uninstrument_every_patched_attribute_is_the_identical_object_it_was() -> None:
+    before = [vars(owner)[name] for owner, name in PATCHED]
+    fastagentic.instrument(destinations=[])
+    during = [vars(owner)[name] for owner, name in PATCHED]
+    fastagentic.uninstrument()
+    after = [vars(owner)[name] for owner, name in PATCHED]
+    assert all(one is not other for one, other in zip(before, during, strict=True))
+    assert all(one is other for one, other in zip(before, after, strict=True))
+
+
+def test_every_entry_point_of_the_table_is_there_in_the_installed_clients() -> None:
+    for client in CLIENTS.values():
+        for entry in client.reader.ENTRY_POINTS:
+            found: Any = sys.modules[entry.module]
+            for step in entry.attribute.split("."):
+                found = getattr(found, step)
+            assert callable(found)
+
+
+def test_instrumenting_twice_observes_once(recorded: Memory) -> None:
+    fastagentic.instrument(
+        destinations=[], tracer_provider=recorded.tracer_provider, meter_provider=recorded.meter_provider
+    )
+    ask()
+    assert len(recorded.spans) == 1
+
+
+def test_other_arguments_the_second_time_are_one_warning_and_the_first_stay(
+    recorded: Memory, caplog: pytest.LogCaptureFixture
+) -> None:
+    fastagentic.instrument(destinations=[])
+    ask()
+    assert "called again with other arguments" in caplog.text
+    assert len(recorded.spans) == 1
+
+
+def test_many_threads_instrumenting_at_once_put_one_door_on(memory: Memory) -> None:
+    threads = [
+        threading.Thread(
+            target=fastagentic.instrument, kwargs={"destinations": [], "tracer_provider": memory.tracer_provider}
+        )
+        for _ in range(16)
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    ask()
+    assert len(memory.spans) == 1
+
+
+def test_instrumenting_again_after_taking_off_observes_again(memory: Memory) -> None:
+    for _ in range(3):
+        fastagentic.instrument(destinations=[], tracer_provider=memory.tracer_provider)
+        ask()
+        fastagentic.uninstrument()
+        ask()
+    assert len(memory.spans) == 3
+
+
+def test_under_a_plain_closure_of_another_library_ours_goes_silent_and_theirs_stays_whole(recorded: Memory) -> None:
+    ours = dispatch._PYTHON_COMPLETION
+    calls: list[str] = []
+
+    @functools.wraps(ours)
+    def theirs(*args: Any, **kwargs: Any) -> Any:
+        calls.append("theirs")
+        return ours(*args, **kwargs)
+
+    dispatch._PYTHON_COMPLETION = theirs
+    try:
+        ask()
+        fastagentic.uninstrument()
+        ask()
+        assert dispatch._PYTHON_COMPLETION is theirs
+    finally:
+        dispatch._PYTHON_COMPLETION = ours.__wrapped__
+    assert calls == ["theirs", "theirs"]
+    assert len(recorded.spans) == 1
+
+
+def test_under_another_wrapt_wrapper_ours_is_taken_out_and_theirs_stays_on(recorded: Memory) -> None:
+    calls: list[str] = []
+
+    def theirs(wrapped: Any, instance: Any, args: Any, kwargs: Any) -> Any:
+        calls.append("theirs")
+        return wrapped(*args, **kwargs)
+
+    original = dispatch._PYTHON_COMPLETION.__wrapped__
+    handle = wrapt.wrap_object(dispatch, "_PYTHON_COMPLETION", wrapt.FunctionWrapper, (theirs,))
+    try:
+        fastagentic.uninstrument()
+        ask()
+        assert calls == ["theirs"]
+        assert dispatch._PYTHON_COMPLETION.__wrapped__ is original
+    finally:
+        wrapt.unwrap_object(dispatch, "_PYTHON_COMPLETION", handle)
+    assert recorded.spans == []
+
+
+@pytest.mark.parametrize(
+    "order",
+    [
+        "import litellm; from litellm import completion; fastagentic.instrument()",
+        "fastagentic.instrument(); import litellm; from litellm import completion",
+        "fastagentic.instrument(); from litellm import completion",
+        "from litellm import completion; fastagentic.instrument()",
+    ],
+)
+def test_the_order_of_imports_does_not_matter(order: str) -> None:
+    program = f"""
+        import fastagentic
+        {order}
+        with fastagentic.run("ordered") as run:
+            completion(model="gpt-4o-mini", messages=[{{"role": "user", "content": "hi"}}], mock_response="hello")
+        print(run.usage.calls, run.usage.cost > 0)
+    """
+    assert _printed(program) == "1 True"
+
+
+def test_instrumenting_while_another_thread_imports_the_client_observes_it() -> None:
+    program = """
+        import sys, threading, fastagentic
+        thread = threading.Thread(target=lambda: __import__("litellm"))
+        thread.start()
+        while "litellm" not in sys.modules:
+            pass
+        fastagentic.instrument(destinations=[])
+        thread.join()
+        import litellm
+        with fastagentic.run("late") as run:
+            litellm.completion(model="gpt-4o-mini", messages=[{"role": "user", "content": "hi"}], mock_response="hello")
+        print(run.usage.calls)
+    """
+    assert _printed(program) == "1"
+
+
+def test_without_spans_or_metrics_when_the_sdk_is_disabled(monkeypatch: pytest.MonkeyPatch, memory: Memory) -> None:
+    monkeypatch.setenv("OTEL_SDK_DISABLED", "true")
+    before = dispatch._PYTHON_COMPLETION
+    fastagentic.instrument(tracer_provider=memory.tracer_provider)
+    ask()
+    assert dispatch._PYTHON_COMPLETION is before
+    assert memory.spans == []
+
+
+def test_only_the_clients_that_are_named_are_observed(memory: Memory) -> None:
+    before = dispatch._PYTHON_COMPLETION
+    fastagentic.instrument(destinations=[], clients=["portkey"], tracer_provider=memory.tracer_provider)
+    assert dispatch._PYTHON_COMPLETION is before
+
+
+@pytest.mark.parametrize(
+    ("argument", "value"), [("clients", ["openrouter"]), ("destinations", ["nowhere"]), ("prices", {"m": {"input": -1}})]
+)
+def test_a_bad_argument_is_an_error_that_names_it_and_what_is_accepted(argument: str, value: Any) -> None:
+    with pytest.raises(fastagentic.ConfigError, match=argument) as caught:
+        fastagentic.instrument(**{argument: value})
+    assert "it takes" in str(caught.value)
+
+
+def test_an_unsupported_version_is_left_alone_with_one_warning(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(_versions.metadata, "version", lambda _: "9.9.1rc1")
+    _versions.is_supported.cache_clear()
+    client = Client("portkey", "portkey-ai", portkey, oldest=(2, 2), beyond=(3,))
+    assert not _versions.is_supported(client)
+    assert not _versions.is_supported(client)
+    assert len(caplog.records) == 1
+    assert "portkey-ai 9.9.1rc1 is not observed" in caplog.text
+    _versions.is_supported.cache_clear()
+
+
+def test_a_failure_of_our_own_leaves_the_call_as_it_was(
+    recorded: Memory, monkeypatch: pytest.MonkeyPatch, swallows_failures: Any
+) -> None:
+    from fastagentic.clients import litellm as reader
+
+    def broken(*_: Any) -> Any:
+        raise RuntimeError("ours")
+
+    monkeypatch.setattr(reader, "read_request", broken)
+    assert ask().choices[0].message.content == "four cents"
+    assert swallows_failures["observe the start of a call", "RuntimeError"] == 1
+
+
+def _printed(program: str) -> str:
+    done = subprocess.run(
+        [sys.executable, "-c", textwrap.dedent(program)], capture_output=True, text=True, timeout=60, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout.strip()
