@@ -101,20 +101,26 @@ def count_tokens(text: str) -> int | None:
 
 def price(call: LLMCall) -> Decimal | None:
     """LiteLLM's own calculator over the final usage, as if no cache had answered; None for a model it does not know."""
-    litellm, usage = _litellm(), call.usage
-    model = call.response_model or call.model
-    if litellm is None or usage.input_tokens is None or model is None:
+    if call.usage.input_tokens is None or _litellm() is None:
         return None
-    provider = call.facts.provider
-    entry = litellm.model_cost.get(model) or {}
+    provider = call.facts.provider or _provider_of(call.model)
+    for model in dict.fromkeys((call.response_model, call.model)):
+        usd = _price(model, provider, call.usage) if model else None
+        if usd is not None:
+            return usd
+    return None
+
+
+def _price(model: str, provider: str, usage: Usage) -> Decimal | None:
+    entry = sys.modules["litellm"].model_cost.get(model) or {}
     rates = _rates(model, provider, entry.get("input_cost_per_token"), entry.get("output_cost_per_token"))
-    if rates is not None and not (usage.input_audio_tokens or usage.output_audio_tokens):
-        return rates.price(usage)
-    return _calculate(model, provider, usage)
+    if rates is None or usage.input_audio_tokens or usage.output_audio_tokens:
+        return _calculate(model, provider, usage)
+    return rates.price(usage)
 
 
 @lru_cache(maxsize=512)
-def _rates(model: str, provider: str | None, *registered: float | None) -> Rates | None:
+def _rates(model: str, provider: str, *registered: float | None) -> Rates | None:
     """The rates behind LiteLLM's calculator, which takes 70 us a call; anew when the user registers other prices."""
 
     def calculate(usage: Usage) -> Decimal:
@@ -129,7 +135,7 @@ def _rates(model: str, provider: str | None, *registered: float | None) -> Rates
         return None
 
 
-def _calculate(model: str, provider: str | None, usage: Usage) -> Decimal | None:
+def _calculate(model: str, provider: str, usage: Usage) -> Decimal | None:
     litellm = sys.modules["litellm"]
     output = usage.output_tokens or 0
     try:

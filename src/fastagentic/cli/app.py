@@ -1,0 +1,50 @@
+"""The commands of `fastagentic` put together. A command is a function in a file of its own and a line of
+`COMMANDS`.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Final
+
+import typer
+
+from fastagentic._version import __version__
+
+from .costs import costs
+from .demo import demo
+from .errors import told
+from .prune import prune
+from .runs import runs
+from .show import show
+from .status import status
+
+COMMANDS: Final = (costs, runs, show, status, prune, demo)
+
+app = typer.Typer(
+    name="fastagentic",
+    help="What every LLM call cost, whether a cache answered, and which target served it.",
+    epilog="Exit status: 0 done; 1 over --fail-over, or something cannot be read; 2 wrong usage.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+def _print_version(is_wanted: bool) -> None:
+    if is_wanted:
+        typer.echo(f"fastagentic {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    version: Annotated[
+        bool,
+        typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version and exit."),
+    ] = False,
+) -> None:
+    """What every LLM call cost, whether a cache answered, and which target served it."""
+
+
+for command in COMMANDS:
+    app.command()(told(command))

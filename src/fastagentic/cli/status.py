@@ -1,0 +1,85 @@
+"""`fastagentic status`: where the store is, what lies in it, what was lost, and what is wrong with it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from fastagentic.core.errors import StoreError
+from fastagentic.store.location import store_path
+from fastagentic.store.queries.status import status as ask_status
+from fastagentic.store.reader import open_store, write_problem
+
+from . import words
+from .errors import FAILED, stop
+from .options import AsJson  # noqa: TC001  # typer reads it at run time
+from .tables import console, print_json
+
+if TYPE_CHECKING:
+    from fastagentic.store.queries.status import StoreStatus
+
+    from .tables import JsonRow
+
+
+def status(as_json: AsJson = False) -> None:
+    """Where the local store is, how large, what was lost, which models have no price, and what is wrong."""
+    path = store_path()
+    try:
+        with open_store(path) as connection:
+            found = ask_status(connection, path)
+    except StoreError as error:
+        if as_json:
+            print_json({"path": str(path), "readable": False, "problem": str(error)})
+        stop(str(error), FAILED)
+    problem = write_problem(path)
+    if as_json:
+        print_json(_json_status(found, problem))
+    else:
+        _print_status(found, problem)
+    if problem is not None:
+        stop(problem, FAILED)
+
+
+def _json_status(found: StoreStatus, problem: str | None) -> JsonRow:
+    return {
+        "path": str(found.path),
+        "readable": True,
+        "writable": problem is None,
+        "problem": problem,
+        "size_bytes": found.size_bytes,
+        "schema_version": found.schema_version,
+        "spans": found.spans,
+        "calls": found.calls,
+        "runs": found.runs,
+        "oldest": words.iso_time(found.oldest_ns),
+        "newest": words.iso_time(found.newest_ns),
+        "drops": [{"reason": drop.reason, "spans": drop.spans, "last": words.iso_time(drop.last_ns)} for drop in found.drops],
+        "unpriced_models": [{"model": row.model, "calls": row.calls} for row in found.unpriced],
+    }
+
+
+def _print_status(found: StoreStatus, problem: str | None) -> None:
+    target = console()
+    for name, value in _lines(found, problem):
+        target.print(f"{name:<10}{words.printable(value)}", soft_wrap=True)  # a path is for copying: never cut in two
+
+
+def _lines(found: StoreStatus, problem: str | None) -> list[tuple[str, str]]:
+    lines = [
+        ("store", str(found.path)),
+        ("size", f"{words.size(found.size_bytes)}, schema {found.schema_version}"),
+        (
+            "holds",
+            ", ".join(words.plural(*of) for of in ((found.calls, "call"), (found.runs, "run"), (found.spans, "span"))),
+        ),
+    ]
+    if found.oldest_ns is not None and found.newest_ns is not None:
+        lines.append(("from", f"{words.local_time(found.oldest_ns)} to {words.local_time(found.newest_ns)}"))
+    lines += [
+        ("lost", f"{words.plural(drop.spans, 'span')}: {drop.reason}, last {words.local_time(drop.last_ns)}")
+        for drop in found.drops
+    ]
+    if not found.drops:
+        lines.append(("lost", "nothing"))
+    lines += [("unpriced", f"{row.model}: {words.plural(row.calls, 'call')} of unknown cost") for row in found.unpriced]
+    lines.append(("writable", "yes" if problem is None else "no"))
+    return lines

@@ -1,0 +1,71 @@
+"""Deleting what is old, in small transactions, so that other processes write in between. For the writer and
+`fastagentic prune`.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from .transaction import transaction
+
+if TYPE_CHECKING:
+    import sqlite3
+
+CHUNK: Final = 1_000
+
+# A run goes by its end, so that none goes before its calls.
+_AGE_COLUMN: Final = {"spans": "started_ns", "calls": "started_ns", "runs": "ended_ns", "drops": "at_ns"}
+
+
+@dataclass(slots=True, frozen=True)
+class Pruned:
+    """How many rows were (or would be) deleted; `is_done` is False when time ran out before the last."""
+
+    spans: int = 0
+    calls: int = 0
+    runs: int = 0
+    drops: int = 0
+    is_done: bool = True
+
+    @property
+    def rows(self) -> int:
+        """All of them."""
+        return self.spans + self.calls + self.runs + self.drops
+
+
+def prune(connection: sqlite3.Connection, older_than_ns: int, *, budget_s: float | None = None) -> Pruned:
+    """Delete all rows older than `older_than_ns` (nanoseconds since the epoch), for about `budget_s` seconds
+    at most.
+
+    Raises: sqlite3.Error; what was deleted until then stays deleted.
+    """
+    deadline = None if budget_s is None else time.monotonic() + budget_s
+    counts = dict.fromkeys(_AGE_COLUMN, 0)
+    is_done = True
+    for table in _AGE_COLUMN:
+        while is_done and (deleted := _prune_chunk(connection, table, older_than_ns)):
+            counts[table] += deleted
+            is_done = deadline is None or time.monotonic() <= deadline
+    return Pruned(counts["spans"], counts["calls"], counts["runs"], counts["drops"], is_done)
+
+
+def count_older(connection: sqlite3.Connection, older_than_ns: int) -> Pruned:
+    """What `prune` would delete."""
+    count = "SELECT COUNT(*) FROM {} WHERE {} < ?"
+    found = {
+        table: connection.execute(count.format(table, column), (older_than_ns,)).fetchone()[0]
+        for table, column in _AGE_COLUMN.items()
+    }
+    return Pruned(found["spans"], found["calls"], found["runs"], found["drops"])
+
+
+def _prune_chunk(connection: sqlite3.Connection, table: str, older_than_ns: int) -> int:
+    column = _AGE_COLUMN[table]
+    chunk = f"SELECT rowid FROM {table} WHERE {column} < ? LIMIT {CHUNK}"  # noqa: S608  # names of our own
+    with transaction(connection):
+        cursor = connection.execute(f"DELETE FROM {table} WHERE rowid IN ({chunk})", (older_than_ns,))  # noqa: S608
+    if cursor.rowcount:
+        connection.executescript("PRAGMA incremental_vacuum")  # `execute` takes one step, which frees one page
+    return cursor.rowcount

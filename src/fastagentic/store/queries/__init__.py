@@ -1,0 +1,1 @@
+"""Questions to the store, one file each: pure functions over a connection that return frozen dataclasses."""

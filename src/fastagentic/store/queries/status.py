@@ -1,0 +1,80 @@
+"""How the store is: size, counts, ages, what was lost, what has no price. Asked by `fastagentic status`."""
+
+from __future__ import annotations
+
+import contextlib
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from fastagentic.store.migrations import schema_version
+
+if TYPE_CHECKING:
+    import sqlite3
+    from pathlib import Path
+
+UNKNOWN_MODEL: Final = "(no model)"
+
+
+@dataclass(slots=True, frozen=True)
+class Dropped:
+    """Spans lost for one reason, and when that was last noted (nanoseconds since the epoch)."""
+
+    reason: str
+    spans: int
+    last_ns: int
+
+
+@dataclass(slots=True, frozen=True)
+class UnpricedModel:
+    """A model whose calls have no known cost."""
+
+    model: str
+    calls: int
+
+
+@dataclass(slots=True, frozen=True)
+class StoreStatus:
+    """What lies in the store. Times are nanoseconds since the epoch, None in an empty store."""
+
+    path: Path
+    size_bytes: int
+    schema_version: int
+    spans: int
+    calls: int
+    runs: int
+    oldest_ns: int | None
+    newest_ns: int | None
+    drops: tuple[Dropped, ...]
+    unpriced: tuple[UnpricedModel, ...]
+
+
+_COUNTS: Final = "SELECT (SELECT COUNT(*) FROM spans), (SELECT COUNT(*) FROM calls), (SELECT COUNT(*) FROM runs)"
+_UNPRICED: Final = """
+    SELECT COALESCE(response_model, model), COUNT(*) FROM calls
+    WHERE cost_source = 'unknown' GROUP BY 1 ORDER BY 2 DESC, 1
+"""
+_DROPS: Final = "SELECT reason, SUM(spans), MAX(at_ns) FROM drops GROUP BY reason ORDER BY 2 DESC"
+
+
+def status(connection: sqlite3.Connection, path: Path) -> StoreStatus:
+    """How the store behind `connection` is, which lies at `path`. Unpriced models are those that answered."""
+    oldest_ns, newest_ns = connection.execute("SELECT MIN(started_ns), MAX(started_ns) FROM spans").fetchone()
+    return StoreStatus(
+        path=path,
+        size_bytes=size_bytes(path),
+        schema_version=schema_version(connection),
+        **dict(zip(("spans", "calls", "runs"), connection.execute(_COUNTS).fetchone(), strict=True)),
+        oldest_ns=oldest_ns,
+        newest_ns=newest_ns,
+        drops=tuple(Dropped(*row) for row in connection.execute(_DROPS)),
+        unpriced=tuple(UnpricedModel(model or UNKNOWN_MODEL, calls) for model, calls in connection.execute(_UNPRICED)),
+    )
+
+
+def size_bytes(path: Path) -> int:
+    """Bytes on disk, those not yet folded into the file included."""
+    total = 0
+    for suffix in ("", "-wal"):
+        with contextlib.suppress(OSError):
+            total += path.with_name(path.name + suffix).stat().st_size
+    return total

@@ -1,0 +1,46 @@
+"""The pairs that stand in the code once for sync and once for async, and how they are compared."""
+
+from __future__ import annotations
+
+import ast
+import inspect
+import textwrap
+from typing import TYPE_CHECKING, Final
+
+from fastagentic.clients import _doors
+from fastagentic.observe.stream import ObservedAsyncStream, ObservedStream
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+TWINS: Final = [
+    (_doors._sync_door, _doors._async_door),
+    (ObservedStream.__iter__, ObservedAsyncStream.__aiter__),
+    (ObservedStream.__next__, ObservedAsyncStream.__anext__),
+    (ObservedStream.__enter__, ObservedAsyncStream.__aenter__),
+    (ObservedStream.__exit__, ObservedAsyncStream.__aexit__),
+]
+
+A_NAMES: Final = {"anext": "next", "__aenter__": "__enter__", "__aexit__": "__exit__", "ObservedAsyncStream": "ObservedStream"}
+
+
+class _Plain(ast.NodeTransformer):
+    def visit_Await(self, node: ast.Await) -> ast.AST:
+        return self.visit(node.value)
+
+    def visit_AsyncFunctionDef(self, node: ast.AsyncFunctionDef) -> ast.AST:
+        plain = ast.FunctionDef(**{name: getattr(node, name) for name in node._fields})
+        return self.generic_visit(plain)
+
+    def visit_Name(self, node: ast.Name) -> ast.AST:
+        return ast.Name(A_NAMES.get(node.id, node.id), node.ctx)
+
+    def visit_Constant(self, node: ast.Constant) -> ast.AST:
+        return ast.Constant(A_NAMES.get(node.value, node.value) if isinstance(node.value, str) else node.value)
+
+
+def without_await(function: Callable[..., object]) -> str:
+    """The body of a function with async, await and the a-names taken out."""
+    tree = ast.parse(textwrap.dedent(inspect.getsource(function)))
+    plain = ast.fix_missing_locations(_Plain().visit(tree))
+    return "\n".join(ast.unparse(line) for line in plain.body[0].body)
