@@ -90,8 +90,6 @@ def recorded(memory: Memory, monkeypatch: pytest.MonkeyPatch) -> Memory:
     import fastagentic
     from tests.spans import TickingClock, tick
 
-    fastagentic.instrument(
-        destinations=[], tracer_provider=memory.tracer_provider, meter_provider=memory.meter_provider
-    )
+    fastagentic.instrument(destinations=[], tracer_provider=memory.tracer_provider, meter_provider=memory.meter_provider)
     tick(monkeypatch, TickingClock())
     return memory

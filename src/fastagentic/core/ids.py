@@ -24,7 +24,7 @@ def trace_id_of(run_id: str | uuid.UUID) -> int:
         number = uuid.UUID(text).int
     except ValueError:
         number = 0
-    return number or int.from_bytes(hashlib.sha256(text.encode()).digest()[:16], "big")
+    return number or int.from_bytes(hashlib.sha256(text.encode(errors="surrogatepass")).digest()[:16], "big")
 
 
 def format_trace_id(number: int) -> str:

@@ -1,0 +1,32 @@
+"""The pages of the documentation, and what is written in them."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from tests.project.places import DOCS, REPO
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+README = REPO / "README.md"
+PAGES = [README, *sorted(DOCS.glob("*.md"))]
+
+
+def named(page: Path) -> str:
+    return page.relative_to(REPO).as_posix()
+
+
+def code_spans(page: Path) -> set[str]:
+    """Everything between single backticks, and every line of a fenced block."""
+    text = page.read_text()
+    fenced = re.findall(r"^```[^\n]*\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
+    inline = re.findall(r"`([^`\n]+)`", re.sub(r"^```.*?^```", "", text, flags=re.MULTILINE | re.DOTALL))
+    return {*inline, *(line for block in fenced for line in block.splitlines())}
+
+
+def commands(page: Path) -> list[str]:
+    """The `fastagentic ...` lines of the page's console blocks, without the prompt."""
+    blocks = re.findall(r"^```console\n(.*?)^```", page.read_text(), re.MULTILINE | re.DOTALL)
+    return [line[2:] for block in blocks for line in block.splitlines() if line.startswith("$ fastagentic")]

@@ -1,0 +1,35 @@
+"""Every Python block of the README and of `docs/` runs, and prints what it says it prints.
+
+The blocks of a page share names.
+`pytest tests/docs/test_blocks.py --update-examples -n 0` writes what they print into the pages.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from pytest_examples import find_examples
+
+from .pages import PAGES, named
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from pytest_examples import EvalExample
+
+
+@pytest.mark.parametrize("page", PAGES, ids=named)
+def test_the_blocks_of_a_page_run(
+    page: Path, eval_example: EvalExample, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    known: dict[str, Any] = {}
+    for example in find_examples(page):
+        assert not example.prefix_settings(), f"{example}: no block is skipped or treated on its own"
+        run = eval_example.run_print_update if eval_example.update_examples else eval_example.run_print_check
+        known |= run(example, module_globals=dict(known), rewrite_assertions=False)
+
+
+def test_there_are_blocks() -> None:
+    assert len(list(find_examples(*PAGES))) >= 10
