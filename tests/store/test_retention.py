@@ -109,8 +109,8 @@ def test_a_writer_told_to_keep_all_prunes_nothing(tmp_path: Path) -> None:
     assert count(path, "calls") == 4
 
 
-def test_a_prune_that_fails_does_not_touch_the_batch(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, swallows_failures: object
+def test_a_prune_that_another_process_blocks_does_not_touch_the_batch(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     def locked(*_: object, **__: object) -> Pruned:
         raise sqlite3.OperationalError("database is locked")
@@ -124,3 +124,4 @@ def test_a_prune_that_fails_does_not_touch_the_batch(
     assert writing.close(10)
     assert count(path, "calls") == 1
     assert writing.dropped == 0
+    assert not caplog.records

@@ -8,9 +8,7 @@ from io import TextIOWrapper
 
 
 def main() -> None:
-    """Run the command line. Exit status: 0 done, 1 a limit exceeded or something that cannot be read, 2 wrong
-    usage.
-    """
+    """Run the command line. Exit status: 0 done, 1 a limit exceeded or something that cannot be read, 2 wrong usage."""
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, TextIOWrapper):
             with contextlib.suppress(OSError, ValueError):

@@ -1,6 +1,4 @@
-"""The commands of `fastagentic` put together. A command is a function in a file of its own and a line of
-`COMMANDS`.
-"""
+"""The commands of `fastagentic` put together. A command is a function in a file of its own and a line of `COMMANDS`."""
 
 from __future__ import annotations
 

@@ -1,6 +1,4 @@
-"""What one LLM call is worth saying on its line of `fastagentic show`: a function a fact, in the order of
-`_PARTS`.
-"""
+"""What one LLM call is worth saying on its line of `fastagentic show`: a function a fact, in the order of `_PARTS`."""
 
 from __future__ import annotations
 
@@ -45,12 +43,18 @@ def _cache(call: CallFacts) -> Iterator[Part]:
 
 
 def _served_by(call: CallFacts) -> Iterator[Part]:
-    target = call.target_name or call.target_path or (f"target {call.target_index}" if call.target_index is not None else None)
+    target = call.target_name or _target(call)
     provider = call.target_provider or call.provider
     served = " ".join(part for part in (target, f"({provider})" if target and provider else provider) if part)
     via = f" via {call.gateway}" if call.gateway else ""
     if served or via:
         yield f"{served}{via}".strip(), "dim"
+
+
+def _target(call: CallFacts) -> str | None:
+    if call.target_path is not None:
+        return call.target_path if call.target_path != "config" else None  # a config without targets: there is no other
+    return None if call.target_index is None else f"target {call.target_index}"
 
 
 def _answered_by(call: CallFacts) -> Iterator[Part]:

@@ -32,9 +32,7 @@ def prune(
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Delete calls, runs and spans older than --keep from the local store. Processes that write go on
-    writing.
-    """
+    """Delete calls, runs and spans older than --keep from the local store. Processes that write go on writing."""
     older_than_ns = moment_ago("--keep", keep)
     path = store_path()
     with open_store(path) as connection:

@@ -35,9 +35,7 @@ _SHORTEST_KEY: Final = 8
 
 @dataclass(slots=True, frozen=True)
 class Column:
-    """A column: its header, and what it is worth where space is short (0 always stays, the highest goes
-    first).
-    """
+    """A column: its header, and what it is worth where space is short (0 always stays, the highest goes first)."""
 
     header: str
     rank: int = 0
@@ -46,9 +44,7 @@ class Column:
 
 
 def console() -> Console:
-    """Standard output as it is now: a terminal's width, `$COLUMNS`, or wide enough for a file. NO_COLOR is
-    heeded.
-    """
+    """Standard output as it is now: a terminal's width, `$COLUMNS`, or wide enough for a file. NO_COLOR is heeded."""
     has_width = sys.stdout.isatty() or os.environ.get("COLUMNS", "").isdigit()
     return Console(width=None if has_width else PIPE_WIDTH, highlight=False, markup=False, emoji=False)
 
@@ -77,9 +73,7 @@ def print_json(value: JsonValue) -> None:
 
 
 def print_csv(names: Sequence[str], rows: Sequence[JsonRow]) -> None:
-    """Print a line of `names` and a line for each row. An unknown value is an empty field; a list is joined
-    by spaces.
-    """
+    """Print a line of `names` and a line for each row. An unknown value is an empty field; a list is joined by spaces."""
     writer = csv.writer(sys.stdout, lineterminator="\n")
     writer.writerow(names)
     writer.writerows([_field(row[name]) for name in names] for row in rows)

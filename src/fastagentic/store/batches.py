@@ -32,14 +32,13 @@ T = TypeVar("T")
 logger = logging.getLogger("fastagentic")
 
 PRUNE_EVERY_S: Final = 3_600.0
+PRUNE_AGAIN_S: Final = 60.0
 PRUNE_BUDGET_S: Final = 0.2
 OVERFLOW: Final = "queue full"
 
 
 class Batches(Generic[T]):
-    """Writes batches to the store at `path`; never raises for a fault of the file, and counts what it had to
-    leave out.
-    """
+    """Writes batches to the store at `path`; never raises for a fault of the file, and counts what it had to leave out."""
 
     def __init__(self, path: Path, convert: Callable[[T], StoredSpan], *, keep_s: float | None, busy_s: float) -> None:
         self.file = StoreFile(path, busy_s=busy_s)
@@ -54,9 +53,7 @@ class Batches(Generic[T]):
         self._prune_at_s = 0.0
 
     def lost(self, spans: int) -> None:
-        """Note spans that were lost before they came here: they stand in `drops` as soon as the file can be
-        written.
-        """
+        """Note spans that were lost before they came here: they stand in `drops` as soon as the file can be written."""
         reason = OVERFLOW if self._fault is None else f"{OVERFLOW}: {self._fault.kind.value}"
         self._unrecorded[reason] += spans
 
@@ -76,9 +73,7 @@ class Batches(Generic[T]):
         return None
 
     def _projected(self, items: Sequence[T]) -> tuple[list[Rows], int]:
-        """The rows of the items that can be read, and how many cannot: one bad span must not take the batch
-        with it.
-        """
+        """The rows of the items that can be read, and how many cannot: one bad span must not take the batch with it."""
         batch: list[Rows] = []
         for item in items:
             try:
@@ -101,8 +96,8 @@ class Batches(Generic[T]):
         self._tries = self._tries + 1 if self._fault is not None and self._fault.kind is fault.kind else 1
         self._note(fault)
         wait_s = fault.policy.wait_s(self._tries)
+        self._stopped_at = self._look() if wait_s is None else None
         if wait_s is None:
-            self._stopped_at = self._look()
             self._drop(spans, fault)
         return wait_s
 
@@ -131,9 +126,10 @@ class Batches(Generic[T]):
         if self._keep_s is None or time.monotonic() < self._prune_at_s:
             return
         try:
-            is_done = self.file.prune(time.time_ns() - int(self._keep_s * 1e9), budget_s=PRUNE_BUDGET_S).is_done
+            pruned = self.file.prune(time.time_ns() - int(self._keep_s * 1e9), budget_s=PRUNE_BUDGET_S)
+            wait_s = PRUNE_EVERY_S if pruned.is_done else 0.0
         except Exception as error:  # noqa: BLE001  # the batch is stored; what is old can wait
-            report("delete old rows of the store", error)
-            is_done = True
-        if is_done:
-            self._prune_at_s = time.monotonic() + PRUNE_EVERY_S
+            if fault_of(error, self.file.path) is None:
+                report("delete old rows of the store", error)
+            wait_s = PRUNE_AGAIN_S  # a fault of the file is the next batch's to find and to tell
+        self._prune_at_s = time.monotonic() + wait_s

@@ -35,9 +35,7 @@ class FaultKind(StrEnum):
 
 @dataclass(slots=True, frozen=True)
 class Policy:
-    """How the writer goes on after a fault: `first_wait_s` doubles up to `longest_wait_s`; None stops writing
-    there.
-    """
+    """How the writer goes on after a fault: `first_wait_s` doubles up to `longest_wait_s`; None stops writing there."""
 
     first_wait_s: float | None
     longest_wait_s: float

@@ -37,7 +37,6 @@ _KIND_OF: Final[Mapping[str, SpanKind]] = {
     Operation.INVOKE_AGENT: SpanKind.RUN,
     Operation.EXECUTE_TOOL: SpanKind.OTHER,
 }
-_AGENT_NAME: Final = "gen_ai.agent.name"
 
 
 @dataclass(slots=True, frozen=True)
@@ -63,9 +62,7 @@ def kind_of(attributes: Mapping[str, object]) -> SpanKind:
 
 
 def project(span: StoredSpan) -> Rows:
-    """The rows that `span` is stored as. A span without a run id of its own belongs to the run of its trace
-    id.
-    """
+    """The rows that `span` is stored as. A span without a run id of its own belongs to the run of its trace id."""
     attributes = span.attributes
     run_id = values.text(attributes.get(names.RUN_ID)) or span.trace_id
     started_ns = values.nanoseconds(span.started_ns)
@@ -94,6 +91,6 @@ def _call_row(ids: Row, attributes: Mapping[str, object]) -> Row:
 
 def _run_row(span: StoredSpan, run_id: str, started_ns: int, ended_ns: int, error_type: str | None) -> Row:
     get = span.attributes.get
-    name = values.text(get(names.WORKFLOW_NAME) or get(_AGENT_NAME) or span.name)
+    name = values.text(get(names.WORKFLOW_NAME) or get(names.AGENT_NAME) or span.name)
     external_id, *people = (read(get(attribute)) for attribute, read in RUN_ATTRIBUTES)
     return (run_id, external_id, name, *people, started_ns, ended_ns, span.status, error_type)

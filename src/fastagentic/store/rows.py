@@ -13,9 +13,7 @@ if TYPE_CHECKING:
 
 @dataclass(slots=True, frozen=True)
 class StoredSpan:
-    """A finished span of ours. Ids are lower-case hex as on the wire (32 and 16 digits), times nanoseconds
-    since the epoch.
-    """
+    """A finished span of ours. Ids are lower-case hex as on the wire (32 and 16 digits), times nanoseconds since the epoch."""
 
     trace_id: str
     span_id: str

@@ -60,9 +60,7 @@ def flag(value: object) -> int | None:
 
 
 def texts(value: object) -> str | None:
-    """A JSON array of the distinct texts in `value`, or None when there are none. A single text is an array
-    of one.
-    """
+    """A JSON array of the distinct texts in `value`, or None when there are none. A single text is an array of one."""
     if isinstance(value, str):
         value = (value,)
     if not isinstance(value, Sequence) or not value:

@@ -116,9 +116,7 @@ class StoreWriter(Generic[T]):
         return self._batches
 
     def _pause(self) -> bool:
-        """Close the file and keep it closed: SQLite's locks do not survive a fork. False when it is in use
-        for too long.
-        """
+        """Close the file and keep it closed: SQLite's locks do not survive a fork. False when it is in use for too long."""
         if not self._lock.acquire(timeout=FORK_WAIT_S):
             return False
         if self._batches is not None:

@@ -1,6 +1,4 @@
-"""Which run people mean: by its id, a UUID spelling, their own text, a trace id or the first digits. For
-`fastagentic show`.
-"""
+"""Which run people mean: by its id, a UUID spelling, their own text, a trace id or the first digits. For `fastagentic show`."""
 
 from __future__ import annotations
 
@@ -44,9 +42,7 @@ def _by_external_id(connection: sqlite3.Connection, text: str) -> list[str]:
 
 
 def _by_id(connection: sqlite3.Connection, text: str) -> list[str]:
-    """By the id that a given text becomes: also finds a run that has not ended, and the runs of a foreign
-    trace.
-    """
+    """By the id that a given text becomes: also finds a run that has not ended, and the runs of a foreign trace."""
     run_id = format_trace_id(trace_id_of(text.lower())) if _is_hex(text) else format_trace_id(trace_id_of(text))
     return _run_ids(connection, "SELECT DISTINCT run_id FROM spans WHERE run_id = ?", run_id) or _run_ids(
         connection, "SELECT DISTINCT run_id FROM spans WHERE trace_id = ?", run_id

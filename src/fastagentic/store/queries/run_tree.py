@@ -20,9 +20,7 @@ if TYPE_CHECKING:
 
 @dataclass(slots=True, frozen=True)
 class CallFacts:
-    """The typed row of one LLM call, named as its columns are. None is unknown; a cost of 0 is a cache hit or
-    free.
-    """
+    """The typed row of one LLM call, named as its columns are. None is unknown; a cost of 0 is a cache hit or free."""
 
     operation: str | None
     provider: str | None
@@ -77,9 +75,7 @@ class SpanNode:
 
 @dataclass(slots=True, frozen=True)
 class RunTree:
-    """A run: its totals, and its outermost spans. More than one when the run has not ended or a parent was
-    lost.
-    """
+    """A run: its totals, and its outermost spans. More than one when the run has not ended or a parent was lost."""
 
     run: RunRow
     roots: tuple[SpanNode, ...]

@@ -26,9 +26,7 @@ class RunOrder(StrEnum):
 
 @dataclass(slots=True, frozen=True, kw_only=True)
 class RunRow(Sums):
-    """A run and the totals of its calls. `is_run` False: calls of one trace outside any run, or whose run has
-    not ended.
-    """
+    """A run and the totals of its calls. `is_run` False: calls of one trace outside any run, or whose run has not ended."""
 
     run_id: str
     is_run: bool
@@ -77,9 +75,7 @@ def runs(
     order: RunOrder = RunOrder.STARTED,
     lone_calls: bool = False,
 ) -> list[RunRow]:
-    """The runs started since `since_ns` (nanoseconds since the epoch), with `lone_calls` also what belongs to
-    no run.
-    """
+    """The runs started since `since_ns` (nanoseconds since the epoch), with `lone_calls` also what belongs to no run."""
     parameters: Parameters = {"since": since_ns or 0}
     found = _select(connection, _RUNS, "runs.started_ns >= :since", parameters)
     if lone_calls:

@@ -1,6 +1,4 @@
-"""What every question about calls adds up: one SQL fragment and the dataclass that it fills. Only `queries/`
-uses it.
-"""
+"""What every question about calls adds up: one SQL fragment and the dataclass that it fills. Only `queries/` uses it."""
 
 from __future__ import annotations
 
