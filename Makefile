@@ -1,0 +1,61 @@
+# The commands of this project. They need Python >= 3.11 and make (GNU make 3.81 will do) and nothing else: .venv is made
+# by scripts/environment.sh from uv.lock, with hashes, and made again when pyproject.toml or uv.lock change.
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.SUFFIXES:
+
+BIN := .venv/bin
+# The stamp is named after this folder: a checkout that was moved makes its environment anew.
+STAMP := .venv/.installed-$(shell pwd -P | cksum | cut -d' ' -f1)
+LOCKED := pyproject.toml uv.lock scripts/uv-requirements.txt
+# A Python that was taken away under the environment (a system upgrade) counts as no environment.
+REMAKE := $(if $(shell test -x $(BIN)/python && echo alive),,remake)
+
+N ?= 2
+ARGS ?=
+# By file: a file's shared fixtures (a gateway, a workload) are then set up once, not once a process.
+PYTEST := $(BIN)/python -m pytest -n $(N) --dist loadfile
+
+.PHONY: help demo test test-slow test-all lint format bench lock clean remake
+
+help:  ## print this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
+	@echo '  ARGS="..." is handed on to the command (make test ARGS="-k streams"), N=4 is the number of test processes.'
+
+demo: $(STAMP)  ## a seeded workload against a stand-in provider, and what it cost
+	@$(BIN)/fastagentic demo $(ARGS)
+
+test: $(STAMP)  ## the default tier, on the real SDKs: under 5 minutes
+	@$(PYTEST) -m "not slow" $(ARGS)
+
+test-slow: $(STAMP)  ## what the default tier leaves out: matrices, load, faults, a fresh environment
+	@$(PYTEST) -m slow $(ARGS)
+
+test-all: $(STAMP)  ## every test there is
+	@$(PYTEST) $(ARGS)
+
+lint: $(STAMP)  ## ruff, mypy --strict, import contracts
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy --strict
+	$(BIN)/lint-imports
+
+format: $(STAMP)  ## put the code into shape
+	$(BIN)/ruff check --fix-only .
+	$(BIN)/ruff format .
+
+bench: $(STAMP)  ## what observing a call costs, as a table; no time is asserted
+	@$(BIN)/python benchmarks/overhead.py $(ARGS)
+
+lock: $(STAMP)  ## resolve pyproject.toml into uv.lock
+	$(BIN)/uv lock $(ARGS)
+
+clean:  ## remove the environment, the caches, the demo's gateway and store
+	rm -rf .venv .portkey-gateway .fastagentic .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis dist site
+	find src tests benchmarks scripts -name __pycache__ -type d -prune -exec rm -rf {} +
+
+remake:
+
+$(STAMP): $(LOCKED) scripts/environment.sh $(REMAKE)
+	@sh scripts/environment.sh install $@
