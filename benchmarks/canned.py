@@ -121,7 +121,9 @@ def litellm_chunks() -> list[Any]:
 
 def mock_transport() -> httpx.MockTransport:
     body = json.dumps(ANSWER)
-    return httpx.MockTransport(lambda _: httpx.Response(200, content=body, headers={**HEADERS, "content-type": "application/json"}))
+    return httpx.MockTransport(
+        lambda _: httpx.Response(200, content=body, headers={**HEADERS, "content-type": "application/json"})
+    )
 
 
 CLIENT = portkey_ai.Portkey(
@@ -147,11 +149,11 @@ def _drained(stream: Any) -> None:
         pass
 
 
-def _create(self: Any, **arguments: Any) -> Any:  # noqa: ARG001
+def _create(self: Any, **arguments: Any) -> Any:
     return CannedStream(_PORTKEY_CHUNKS) if arguments.get("stream") else _PORTKEY_ANSWER
 
 
-def _completion(*args: Any, **arguments: Any) -> Any:  # noqa: ARG001
+def _completion(*args: Any, **arguments: Any) -> Any:
     return CannedStream(_LITELLM_CHUNKS) if arguments.get("stream") else _LITELLM_ANSWER
 
 

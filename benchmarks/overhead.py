@@ -30,9 +30,10 @@ from opentelemetry.sdk.trace.sampling import ALWAYS_OFF
 import fastagentic
 
 sys.path.insert(0, os.path.dirname(__file__))
-from canned import CASES, Case, ObservedByHand  # noqa: E402
-from rich.console import Console  # noqa: E402
-from rich.table import Table  # noqa: E402
+from rich.console import Console
+from rich.table import Table
+
+from canned import CASES, Case, ObservedByHand
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -118,9 +118,7 @@ def test_a_routed_call_is_counted_once(recorded: Memory) -> None:
 
 
 def test_a_routed_stream_is_one_call_with_the_answer_of_the_winner(recorded: Memory) -> None:
-    stream = router().completion(
-        model="first", messages=MESSAGES, stream=True, stream_options={"include_usage": True}
-    )
+    stream = router().completion(model="first", messages=MESSAGES, stream=True, stream_options={"include_usage": True})
     text = "".join(chunk.choices[0].delta.content or "" for chunk in stream if chunk.choices)
     fastagentic.flush()
     assert text == "four cents"
@@ -156,9 +154,7 @@ def test_prices_that_the_user_registers_with_litellm_are_used(recorded: Memory) 
 async def test_a_cancelled_call_ends_its_span_as_cancelled(recorded: Memory) -> None:
     import asyncio
 
-    task = asyncio.create_task(
-        litellm.acompletion(model=MODEL, messages=MESSAGES, mock_response="late", mock_delay=30)
-    )
+    task = asyncio.create_task(litellm.acompletion(model=MODEL, messages=MESSAGES, mock_response="late", mock_delay=30))
     while not recorded.keeper.open:
         await asyncio.sleep(0)
     task.cancel()

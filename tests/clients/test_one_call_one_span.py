@@ -48,9 +48,7 @@ def test_a_call_is_one_span_with_the_usage_that_the_provider_stated(
 
 @every_door
 @plain_and_streamed
-def test_the_span_says_who_was_asked_for_what(
-    door: Door, more: dict[str, Any], stand_in: StandIn, recorded: Memory
-) -> None:
+def test_the_span_says_who_was_asked_for_what(door: Door, more: dict[str, Any], stand_in: StandIn, recorded: Memory) -> None:
     door.ask(stand_in.url(), temperature=0.2, max_tokens=64, **more)
     fastagentic.flush()
     found = dict(recorded.span.attributes or {})
@@ -127,9 +125,7 @@ def texts(answer: Any) -> list[str | None]:
 
 
 @every_door
-def test_an_unknown_model_has_no_cost_and_is_counted_as_unpriced(
-    door: Door, stand_in: StandIn, recorded: Memory
-) -> None:
+def test_an_unknown_model_has_no_cost_and_is_counted_as_unpriced(door: Door, stand_in: StandIn, recorded: Memory) -> None:
     with fastagentic.run("unpriced") as run:
         door.ask(stand_in.url(), model="openai/nobody-knows-1" if door.gateway == "litellm" else "nobody-knows-1")
     call = recorded.spans[0]

@@ -58,9 +58,7 @@ def test_every_entry_point_of_the_table_is_there_in_the_installed_clients() -> N
 
 
 def test_instrumenting_twice_observes_once(recorded: Memory) -> None:
-    fastagentic.instrument(
-        destinations=[], tracer_provider=recorded.tracer_provider, meter_provider=recorded.meter_provider
-    )
+    fastagentic.instrument(destinations=[], tracer_provider=recorded.tracer_provider, meter_provider=recorded.meter_provider)
     ask()
     assert len(recorded.spans) == 1
 
@@ -76,9 +74,7 @@ def test_other_arguments_the_second_time_are_one_warning_and_the_first_stay(
 
 def test_many_threads_instrumenting_at_once_put_one_door_on(memory: Memory) -> None:
     threads = [
-        threading.Thread(
-            target=fastagentic.instrument, kwargs={"destinations": [], "tracer_provider": memory.tracer_provider}
-        )
+        threading.Thread(target=fastagentic.instrument, kwargs={"destinations": [], "tracer_provider": memory.tracer_provider})
         for _ in range(16)
     ]
     for thread in threads:

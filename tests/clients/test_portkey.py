@@ -93,9 +93,7 @@ def test_retries_are_counted_and_exhausted_ones_stay_unknown(recorded: Memory) -
     assert (first, second) == (2, None)
 
 
-def test_a_header_with_rubbish_in_it_is_ignored_with_one_warning(
-    recorded: Memory, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_a_header_with_rubbish_in_it_is_ignored_with_one_warning(recorded: Memory, caplog: pytest.LogCaptureFixture) -> None:
     for _ in range(2):
         ask(client({"x-portkey-retry-attempt-count": "many", "x-portkey-cache-status": "MAYBE"}))
     assert "fastagentic.retries" not in (recorded.spans[0].attributes or {})
@@ -148,8 +146,7 @@ class TestRealGateway:
         self, portkey_gateway: LocalGateway, stand_in: StandIn, recorded: Memory
     ) -> None:
         targets = [
-            {"provider": "openai", "api_key": "sk-test", "custom_host": stand_in.url(segment)}
-            for segment in ("fail-429", "ok")
+            {"provider": "openai", "api_key": "sk-test", "custom_host": stand_in.url(segment)} for segment in ("fail-429", "ok")
         ]
         portkey = Portkey(
             api_key="pk-test", base_url=portkey_gateway.url, config={"strategy": {"mode": "fallback"}, "targets": targets}

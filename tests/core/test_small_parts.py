@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import hashlib
 import logging
-import uuid
-from typing import Any
+from typing import Any, TYPE_CHECKING
 
 import pytest
-from hypothesis import given, strategies as st
+from hypothesis import given
+from hypothesis import strategies as st
 
 from fastagentic.core import guard
 from fastagentic.core.config import SETTINGS, read_duration, setting
 from fastagentic.core.errors import ConfigError
 from fastagentic.core.guard import never_break
 from fastagentic.core.ids import format_trace_id, trace_id_of
+
+if TYPE_CHECKING:
+    import uuid
 
 FAIL = never_break("do a test thing")
 

@@ -9,7 +9,8 @@ import weakref
 from typing import TYPE_CHECKING
 
 import pytest
-from hypothesis import given, strategies as st
+from hypothesis import given
+from hypothesis import strategies as st
 
 from fastagentic.core.worker import Worker
 

@@ -34,9 +34,7 @@ def test_ours_is_made_and_set_as_the_global_one_when_there_is_none() -> None:
     assert printed(program) == ["TracerProvider", "checkout"]
 
 
-@pytest.mark.parametrize(
-    "environ", [{"OTEL_SERVICE_NAME": "from-env"}, {"OTEL_RESOURCE_ATTRIBUTES": "service.name=from-env"}]
-)
+@pytest.mark.parametrize("environ", [{"OTEL_SERVICE_NAME": "from-env"}, {"OTEL_RESOURCE_ATTRIBUTES": "service.name=from-env"}])
 def test_a_service_name_from_the_environment_beats_the_argument(environ: dict[str, str]) -> None:
     program = """
         from opentelemetry import trace

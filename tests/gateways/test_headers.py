@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from hypothesis import given, strategies as st
+from hypothesis import given
+from hypothesis import strategies as st
 
 from fastagentic.core.call import GatewayFacts
 from fastagentic.core.names import CacheStatus
@@ -41,7 +42,9 @@ def test_providers_are_named_as_the_conventions_name_them(spelling: str, name: s
     assert portkey.provider_name(spelling) == name
 
 
-@given(st.dictionaries(st.sampled_from(["cache-status", "last-used-option-index", "provider", "retry-attempt-count"]), st.text()))
+@given(
+    st.dictionaries(st.sampled_from(["cache-status", "last-used-option-index", "provider", "retry-attempt-count"]), st.text())
+)
 def test_any_text_in_a_header_is_survived(headers: dict[str, str]) -> None:
     portkey.read_headers({f"x-portkey-{name}": value for name, value in headers.items()}, "fallback")
 

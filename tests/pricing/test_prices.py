@@ -6,8 +6,10 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
-from genai_prices import Usage as TableUsage, calc_price
-from hypothesis import given, settings, strategies as st
+from genai_prices import Usage as TableUsage
+from genai_prices import calc_price
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from fastagentic.core.call import GatewayFacts, LLMCall, Usage
 from fastagentic.core.errors import ConfigError

@@ -110,9 +110,7 @@ def _texts(messages: Any) -> Iterator[str]:
         if isinstance(content, str):
             yield content
         elif content:
-            yield from (
-                part["text"] for part in content if isinstance(part, dict) and isinstance(part.get("text"), str)
-            )
+            yield from (part["text"] for part in content if isinstance(part, dict) and isinstance(part.get("text"), str))
 
 
 def _count(fields: Mapping[str, Any], name: str) -> int | None:

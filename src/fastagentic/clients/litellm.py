@@ -2,7 +2,7 @@
 
 LiteLLM is never imported here (that takes seconds): where its own tables are needed they are taken from the module that the
 user has imported. The public functions look up the patched globals at each call, so that names imported early,
-the Router and LiteLLM's own callers all come through (facts/clients.md, 3).
+the Router and LiteLLM's own callers all come through.
 """
 
 from __future__ import annotations

@@ -35,6 +35,7 @@ REASONING_TOKENS: Final = "gen_ai.usage.reasoning.output_tokens"
 USAGE_COST: Final = "gen_ai.usage.cost"  # not in the conventions; the one key that backends read
 TOKEN_TYPE: Final = "gen_ai.token.type"  # noqa: S105  # an attribute name, no secret
 WORKFLOW_NAME: Final = "gen_ai.workflow.name"
+AGENT_NAME: Final = "gen_ai.agent.name"
 SERVER_ADDRESS: Final = "server.address"
 SERVER_PORT: Final = "server.port"
 ERROR_TYPE: Final = "error.type"

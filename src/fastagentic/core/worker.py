@@ -46,7 +46,6 @@ class Worker(Generic[T]):
         self, name: str, handle: Callable[[list[T]], float | None], *, window_s: float = 0.25, capacity: int = 20_000
     ) -> None:
         self.name = name
-        self.dropped = 0
         self._handle = handle
         self._window_s = window_s
         self._capacity = capacity
@@ -55,6 +54,7 @@ class Worker(Generic[T]):
 
     def _reset(self) -> None:
         """The state of a worker without a thread. In a forked child too: what was queued is the parent's to handle."""
+        self.dropped = 0
         self._queue: deque[T | _Marker] = deque()
         self._bell: SimpleQueue[None] = SimpleQueue()
         self._is_awake = False
@@ -129,6 +129,9 @@ class Worker(Generic[T]):
             self._is_awake = False  # before the queue is read: whoever puts from here on rings again
             self._work(deadline=None)
         self._thread = None
+        self._is_awake = False
+        if self._queue:  # put while we were leaving: somebody must come for it
+            self._wake()
 
     def _work(self, deadline: float | None) -> None:
         """Handle everything queued, waiting as long as `handle` asks between two tries, but not past `deadline`."""
