@@ -110,8 +110,11 @@ def portkey_chunks() -> list[ChatCompletionChunk]:
 def litellm_answer() -> Any:
     answer = litellm.ModelResponse(**ANSWER)
     answer._hidden_params = {
-        "custom_llm_provider": "openai", "response_cost": 0.00024, "api_base": "https://api.openai.com", "additional_headers": {},
-    }  # fmt: skip
+        "custom_llm_provider": "openai",
+        "response_cost": 0.00024,
+        "api_base": "https://api.openai.com",
+        "additional_headers": {},
+    }
     return answer
 
 
@@ -211,9 +214,9 @@ class ObservedByHand:
         def call() -> None:
             started = time.perf_counter()
             span = self._tracer.start_span("chat gpt-4o-mini", kind=SpanKind.CLIENT, attributes=START)
-            previous = 0.0
+            previous, chunk = 0.0, None
             stream = create(stream=True)
-            for chunk in stream:
+            for chunk in stream:  # noqa: B007  # the last one is read after the loop
                 now = time.perf_counter()
                 if previous:
                     self._gap.record(now - previous, LABELS)
@@ -227,7 +230,8 @@ class ObservedByHand:
 
     def _finish(self, span: Any, answer: Any, facts: dict[str, Any], started: float) -> None:
         usage = answer.usage
-        cached = usage.prompt_tokens_details.cached_tokens
+        cached = usage.prompt_tokens_details.cached_tokens if usage.prompt_tokens_details else 0
+        details = usage.completion_tokens_details
         fresh = usage.prompt_tokens - cached
         cost = 0.00000015 * fresh + 0.000000075 * cached + 0.0000006 * usage.completion_tokens
         span.set_attributes(
@@ -241,7 +245,7 @@ class ObservedByHand:
                 names.INPUT_TOKENS: usage.prompt_tokens,
                 names.OUTPUT_TOKENS: usage.completion_tokens,
                 names.CACHE_READ_TOKENS: cached,
-                names.REASONING_TOKENS: usage.completion_tokens_details.reasoning_tokens,
+                names.REASONING_TOKENS: details.reasoning_tokens if details else 0,
                 names.USAGE_COST: cost,
                 names.COST_SOURCE: "price_table",
                 **facts,

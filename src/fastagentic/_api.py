@@ -86,9 +86,7 @@ def instrument(
     with _lock:
         if _current is not None:
             if _current.arguments != arguments:
-                logger.warning(
-                    "fastagentic.instrument() was called again with other arguments; the first stay in force"
-                )
+                logger.warning("fastagentic.instrument() was called again with other arguments; the first stay in force")
             return
         if _is_disabled():
             return

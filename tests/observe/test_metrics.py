@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import litellm
+import pytest
 
 import fastagentic
 from tests.clients.doors import MESSAGES, MODEL
@@ -54,10 +55,8 @@ def test_no_user_session_tenant_or_run_is_ever_a_label(recorded: Memory) -> None
 
 
 def test_a_failed_call_says_so_on_its_duration_and_outcome(recorded: Memory) -> None:
-    try:
+    with pytest.raises(litellm.RateLimitError):
         ask(mock_response="litellm.RateLimitError")
-    except litellm.RateLimitError:
-        pass
     ((labels, (count, _)),) = recorded.metrics["gen_ai.client.operation.duration"]
     assert (labels["error.type"], count) == ("RateLimitError", 1)
     ((labels, count),) = recorded.metrics["fastagentic.gateway.requests"]

@@ -86,8 +86,13 @@ def test_who_it_is_for_may_be_said_while_it_runs(recorded: Memory) -> None:
 
 
 @pytest.mark.parametrize(
-    "given", [uuid.UUID("0190b5a2-7c1e-7abc-8def-0123456789ab"), "0190b5a2-7c1e-7abc-8def-0123456789ab", "0190b5a27c1e7abc8def0123456789ab"]
-)  # fmt: skip
+    "given",
+    [
+        uuid.UUID("0190b5a2-7c1e-7abc-8def-0123456789ab"),
+        "0190b5a2-7c1e-7abc-8def-0123456789ab",
+        "0190b5a27c1e7abc8def0123456789ab",
+    ],
+)
 def test_a_uuid_or_32_hex_digits_are_taken_bit_for_bit(given: Any, recorded: Memory) -> None:
     with fastagentic.run("given", run_id=given) as run:
         pass
@@ -182,7 +187,7 @@ async def test_a_decorated_coroutine_function_may_run_many_times_at_once(recorde
 
 
 def test_a_decorated_generator_is_refused_with_the_way_out() -> None:
-    with pytest.raises(TypeError, match="with fastagentic.run"):
+    with pytest.raises(TypeError, match=r"with fastagentic\.run"):
 
         @fastagentic.run("streamed")
         def work() -> Any:
@@ -190,7 +195,7 @@ def test_a_decorated_generator_is_refused_with_the_way_out() -> None:
 
 
 async def test_awaiting_a_run_says_what_it_is() -> None:
-    with pytest.raises(TypeError, match="context manager|not awaited"):
+    with pytest.raises(TypeError, match="is not awaited"):
         await fastagentic.run("agent")
 
 

@@ -64,8 +64,7 @@ def read_headers(headers: Mapping[str, str], strategy: str | None) -> GatewayFac
         target_index=index,
         target_path=path or None,
         retries=None if retries is not None and retries < 0 else retries,
-        retries_exhausted=retries is not None
-        and retries < 0,  # -1: the gateway gave up, and does not say after how many
+        retries_exhausted=retries is not None and retries < 0,  # -1: the gateway gave up, and does not say after how many
         fallback_used=index > 0 if strategy == "fallback" and index is not None else None,
     )
 
@@ -109,6 +108,4 @@ def _integer(header: str, text: str | None) -> int | None:
 
 @lru_cache(maxsize=64)
 def _warn_once(header: str, text: str) -> None:
-    logger.warning(
-        "ignored the header %s: its value has %d characters and is none that Portkey documents", header, len(text)
-    )
+    logger.warning("ignored the header %s: its value has %d characters and is none that Portkey documents", header, len(text))

@@ -73,9 +73,7 @@ class RunScope:
         self._open.append((run, span, otel_context.attach(context)))
         return run
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         run, span, token = self._open.pop()
         detach(token)
         with END:

@@ -15,9 +15,7 @@ if TYPE_CHECKING:
 
     from fastagentic.core.call import Usage
 
-ACCEPTED: Final = (
-    "input, output (both needed), cache_read, cache_write in USD per million tokens, and request in USD a call"
-)
+ACCEPTED: Final = "input, output (both needed), cache_read, cache_write in USD per million tokens, and request in USD a call"
 KEYS: Final = frozenset({"input", "output", "cache_read", "cache_write", "request"})
 
 

@@ -52,9 +52,7 @@ def measure(price_of: Callable[[Usage], Decimal]) -> Rates | None:
         cache_write=price_of(Usage(input_tokens=PROBE, output_tokens=0, cache_write_tokens=PROBE)) / PROBE,
     )
     for size in CHECKED_SIZES:
-        usage = Usage(
-            size, size // 3, cache_read_tokens=size // 5, cache_write_tokens=size // 7, reasoning_tokens=size // 9
-        )
+        usage = Usage(size, size // 3, cache_read_tokens=size // 5, cache_write_tokens=size // 7, reasoning_tokens=size // 9)
         if not _is_close(rates.price(usage), price_of(usage)):
             return None
     return rates

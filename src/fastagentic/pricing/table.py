@@ -112,7 +112,5 @@ def _by_library(prices: Any, usage: Usage) -> Decimal:
         "input_audio_tokens": usage.input_audio_tokens,
         "output_audio_tokens": usage.output_audio_tokens,
     }
-    total: Decimal = prices.calc_price(TableUsage(**{name: n for name, n in counts.items() if n is not None}))[
-        "total_price"
-    ]
+    total: Decimal = prices.calc_price(TableUsage(**{name: n for name, n in counts.items() if n is not None}))["total_price"]
     return total
