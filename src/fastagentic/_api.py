@@ -106,7 +106,7 @@ def uninstrument() -> None:
     with _lock:
         instrumentation, _current = _current, None
     if instrumentation is not None:
-        instrumentation.take_off(setting("exit_timeout"))
+        instrumentation.take_off()
 
 
 def flush(timeout: float = 5.0) -> bool:
@@ -165,11 +165,14 @@ class Instrumentation:
         self.arguments = arguments
         names = _chosen("destinations", arguments, ("local",))
         observed = _chosen("clients", arguments, tuple(CLIENTS))
-        pricing = Pricing(arguments.get("prices"))
+        propagate = setting("propagate", arguments.get("propagate"))
+        keep_s = setting("keep")
+        self.exit_timeout_s: float = setting("exit_timeout")
+        pricing = Pricing(arguments.get("prices"))  # the last that can find fault with a value: nothing is on yet
         provider = provider_for(arguments.get("tracer_provider"), arguments.get("service_name"))
         self.tracer = tracer_of(provider)
         self._pipeline = pipeline_on(provider)
-        self._local = _local() if "local" in names else None
+        self._local = _local(keep_s) if "local" in names else None
         if self._pipeline is not None:
             self._pipeline.destinations = () if self._local is None else (self._local,)
         self._finished = FinishedCalls(arguments.get("meter_provider"))
@@ -177,7 +180,7 @@ class Instrumentation:
             self.tracer,
             pricing,
             self._finished,
-            propagate=setting("propagate", arguments.get("propagate")),
+            propagate=propagate,
             on_unrecorded=self._store_unrecorded if self._local is not None else None,
         )
         self._threads = ThreadContext()
@@ -192,12 +195,12 @@ class Instrumentation:
         left_ms = int(max(0.0, deadline - time.monotonic()) * 1000)
         return (self._pipeline is None or self._pipeline.force_flush(left_ms)) and is_settled
 
-    def take_off(self, timeout_s: float) -> None:
+    def take_off(self) -> None:
         """Give everything back, then deliver what is queued."""
         self._patches.take_off()
         self._threads.take_off()
-        self.flush(timeout_s)
-        self._finished.close(timeout_s)
+        self.flush(self.exit_timeout_s)
+        self._finished.close(self.exit_timeout_s)
         if self._pipeline is not None:
             self._pipeline.shutdown()
             self._pipeline.destinations = ()
@@ -235,11 +238,11 @@ def _chosen(name: str, arguments: Mapping[str, Any], known: tuple[str, ...]) -> 
     return tuple(chosen)
 
 
-def _local() -> LocalDestination:
+def _local(keep_s: float | None) -> LocalDestination:
     from .export.destinations.local import LocalDestination
     from .store.location import store_path
 
-    return LocalDestination(store_path(), setting("keep"))
+    return LocalDestination(store_path(), keep_s)
 
 
 def _is_disabled() -> bool:
@@ -262,5 +265,5 @@ def _register_exit_hook() -> None:
 
 def _at_exit() -> None:
     with AT_EXIT:
-        if not flush(setting("exit_timeout") or 0.0):
+        if _current is not None and not flush(_current.exit_timeout_s):
             logger.warning("fastagentic: the process ended before everything was delivered")

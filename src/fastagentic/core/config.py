@@ -16,7 +16,8 @@ from .errors import ConfigError
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-DURATION: Final = "an amount of time such as 30d, 24h, 90m or 45s, or 'all'"
+AMOUNT: Final = "an amount of time such as 30d, 24h, 90m or 45s"
+DURATION: Final = f"{AMOUNT}, or 'all'"
 SECONDS: Final = {"s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0, "w": 604800.0}
 
 
@@ -40,6 +41,14 @@ def read_duration(text: str) -> float | None:
     if match is None:
         raise ValueError(text)
     return float(match[1]) * SECONDS[match[2]]
+
+
+def read_amount(text: str) -> float:
+    """Seconds of an amount of time that has an end. Raises ValueError."""
+    seconds = read_duration(text)
+    if seconds is None:
+        raise ValueError(text)
+    return seconds
 
 
 def read_names(text: str) -> tuple[str, ...]:
@@ -77,8 +86,8 @@ SETTINGS: Final = {
             DURATION, "how long the local store keeps calls",
         ),
         Setting(
-            "exit_timeout", "FASTAGENTIC_EXIT_TIMEOUT", 5.0, read_duration,
-            DURATION, "how long the end of the process waits for destinations",
+            "exit_timeout", "FASTAGENTIC_EXIT_TIMEOUT", 5.0, read_amount,
+            AMOUNT, "how long the end of the process waits for destinations",
         ),
     )
 }  # fmt: skip
