@@ -161,3 +161,12 @@ async def test_a_cancelled_call_ends_its_span_as_cancelled(recorded: Memory) -> 
     with pytest.raises(asyncio.CancelledError):
         await task
     assert (recorded.span.attributes or {})["error.type"] == "CancelledError"
+
+
+def test_a_name_that_litellm_does_not_know_prints_nothing_of_ours(recorded: Memory, capfd: pytest.CaptureFixture[str]) -> None:
+    routed = litellm.Router(model_list=[{"model_name": "my-group", "litellm_params": {"model": MODEL, "mock_response": "x"}}])
+    routed.completion(model="my-group", messages=MESSAGES)
+    stream = litellm.completion(model="openai/nobody-knows-1", messages=MESSAGES, mock_response="x", stream=True)
+    list(stream)
+    fastagentic.flush()
+    assert capfd.readouterr().out == ""

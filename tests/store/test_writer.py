@@ -93,7 +93,7 @@ def test_a_call_without_a_run_belongs_to_its_trace(tmp_path: Path) -> None:
     assert ask(path, "SELECT trace_id, run_id FROM calls") == [("c" * 32, "c" * 32)]
 
 
-def test_the_outermost_span_of_a_run_names_it_whichever_comes_first(tmp_path: Path) -> None:
+def test_the_outermost_span_alone_says_what_the_run_is_whichever_comes_first(tmp_path: Path) -> None:
     outer = run("outer", duration_ns=9_000_000, user="u-1")
     inner = StoredSpan(
         RUN_ID, "e" * 16, outer.span_id, "invoke_workflow inner", outer.started_ns, outer.ended_ns - 1, "error",
@@ -104,7 +104,7 @@ def test_the_outermost_span_of_a_run_names_it_whichever_comes_first(tmp_path: Pa
     for order, spans in enumerate(([outer, inner], [inner, outer], [inner, outer, inner])):
         path = store(tmp_path / f"{order}.db", spans)
         assert ask(path, "SELECT name, user_id, session_id, status, error_type, ended_ns FROM runs") == [
-            ("outer", "u-1", "s-1", "unset", None, outer.ended_ns)
+            ("outer", "u-1", None, "unset", None, outer.ended_ns)
         ]
 
 

@@ -14,7 +14,7 @@ def demo(
     calls: Annotated[int, typer.Option(min=1, help="How many calls to make.")] = 300,
     seed: Annotated[int, typer.Option(help="The same seed makes the same calls.")] = 7,
     home: Annotated[
-        Path | None, typer.Option(metavar="DIR", help="Where to store them; else where every program does.")
+        Path | None, typer.Option(metavar="DIR", help="Where to store them; else $FASTAGENTIC_HOME, else .fastagentic here.")
     ] = None,
     gateway: Annotated[
         bool,

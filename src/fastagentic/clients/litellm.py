@@ -27,6 +27,8 @@ if TYPE_CHECKING:
     from fastagentic.core.call import Usage
     from fastagentic.pricing.rates import Rates
 
+UNKNOWN_PROVIDER: Final = "litellm"  # a Router's group name, say, until the answer names the provider
+
 _DISPATCH: Final = "litellm.chat_completions.dispatch"
 _ROUTER: Final = "litellm.router"
 _POSITIONAL: Final = ("model", "messages")
@@ -178,11 +180,18 @@ def _is_cache_on(arguments: Mapping[str, Any]) -> bool:
 
 @lru_cache(maxsize=512)
 def _provider_of(model: str | None) -> str:
-    """The provider that LiteLLM will pick for a model name; its own word, asked once per name."""
-    try:
-        return str(_litellm().get_llm_provider(model=model)[1])  # type: ignore[union-attr]
-    except Exception:  # noqa: BLE001  # a Router's group name is no model: the answer will tell
-        return "litellm"
+    """The provider that a model name says, as LiteLLM spells it, asked once a name; its answer will say it in any case.
+
+    Read from LiteLLM's tables: its own `get_llm_provider` prints to the user's stdout when it does not know a name.
+    """
+    litellm = _litellm()
+    if model is None or litellm is None:
+        return UNKNOWN_PROVIDER
+    prefix, slash, _ = model.partition("/")
+    if slash and prefix in litellm.provider_list:
+        return prefix
+    known = (litellm.model_cost.get(model) or {}).get("litellm_provider")
+    return str(known).partition("-")[0] if str(known).startswith("vertex_ai-") else str(known or UNKNOWN_PROVIDER)
 
 
 def _litellm() -> ModuleType | None:

@@ -112,7 +112,7 @@ class LiteLLMRoutes:
         logging.getLogger("LiteLLM").setLevel(logging.CRITICAL)
         logging.getLogger("LiteLLM Router").setLevel(logging.CRITICAL)
         self._router = self._module.Router(
-            model_list=[self._deployment("fail-503", 1), self._deployment("ok", 2)],
+            model_list=[self._deployment("fail-503", "first", 1), self._deployment("ok", "second", 2)],
             num_retries=0,
             disable_cooldowns=True,
         )
@@ -132,10 +132,10 @@ class LiteLLMRoutes:
         caching = {"caching": scenario.route is Route.CACHED}
         return getattr(self._module, door), {**_common(call), **headers, **target, **caching}
 
-    def _deployment(self, segment: str, order: int) -> Arguments:
+    def _deployment(self, segment: str, name: str, order: int) -> Arguments:
         url = self._stand_in.url(segment)
         parameters = {"model": NEWER, "api_base": url, "api_key": KEY, "max_retries": 0, "order": order}
-        return {"model_name": NEWER, "litellm_params": parameters}
+        return {"model_name": NEWER, "litellm_params": parameters, "model_info": {"id": name}}
 
 
 class Routes:

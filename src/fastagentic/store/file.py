@@ -43,7 +43,9 @@ def connect(path: Path, *, busy_s: float) -> sqlite3.Connection:
             connection.execute("PRAGMA auto_vacuum = INCREMENTAL")  # so that pruning gives space back
         connection.execute("PRAGMA journal_mode = WAL")
         connection.execute("PRAGMA synchronous = NORMAL")
-        connection.execute("PRAGMA cache_size = -256")  # KiB; appending needs few pages, and this is memory of the user's process
+        connection.execute(
+            "PRAGMA cache_size = -256"
+        )  # KiB; appending needs few pages, and this is memory of the user's process
         migrate(connection)
     except BaseException:
         connection.close()

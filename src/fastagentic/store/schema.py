@@ -104,17 +104,11 @@ def _from(outer: str, inner: str) -> str:
     return f"CASE WHEN {_IS_OUTER} THEN {outer} ELSE {inner} END"
 
 
-def _from_outer(column: str) -> str:
-    outer, inner = f"excluded.{column}", f"runs.{column}"
-    return f"{column} = COALESCE({_from(outer, inner)}, {_from(inner, outer)})"
-
-
-_OUTER_COLUMNS: Final = ("external_id", "name", "user_id", "session_id", "tenant_id", "tags", "status")
+_OUTER_COLUMNS: Final = ("external_id", "name", "user_id", "session_id", "tenant_id", "tags", "status", "error_type")
 UPSERT_RUN: Final = (
     _insert("runs", RUN_COLUMNS)
     + " ON CONFLICT (run_id) DO UPDATE SET "
-    + ", ".join(map(_from_outer, _OUTER_COLUMNS))
-    + f", error_type = {_from('excluded.error_type', 'runs.error_type')}"
+    + ", ".join(f"{column} = {_from(f'excluded.{column}', f'runs.{column}')}" for column in _OUTER_COLUMNS)
     + ", started_ns = MIN(runs.started_ns, excluded.started_ns)"
     + ", ended_ns = MAX(runs.ended_ns, excluded.ended_ns)"
 )
