@@ -47,6 +47,7 @@ format: $(STAMP)  ## put the code into shape
 
 bench: $(STAMP)  ## what observing a call costs, as a table; no time is asserted
 	@$(BIN)/python benchmarks/overhead.py $(ARGS)
+	@$(BIN)/python benchmarks/footprint.py
 
 lock: $(STAMP)  ## resolve pyproject.toml into uv.lock
 	$(BIN)/uv lock $(ARGS)

@@ -53,22 +53,21 @@ def read_completion(call: LLMCall, response: Any) -> None:
 
 def read_chunk(call: LLMCall, chunk: Any) -> str | None:
     """Id, model, finish reason and usage of one chunk of a chat completion; returns the text in it."""
-    fields = fields_of(chunk)
     if call.response_id is None:
-        call.response_id = fields.get("id") or None
-        call.response_model = fields.get("model") or None
-    usage = fields.get("usage")
+        call.response_id = field_of(chunk, "id") or None
+        call.response_model = field_of(chunk, "model") or None
+    usage = field_of(chunk, "usage")
     if usage is not None:
         read_usage(call.usage, usage)
-    choices = fields.get("choices")
+    choices = field_of(chunk, "choices")
     if not choices:
         return None
-    choice = fields_of(choices[0])
-    reason = choice.get("finish_reason")
+    choice = choices[0]
+    reason = field_of(choice, "finish_reason")
     if reason is not None:
         call.finish_reasons = (str(reason),)
-    delta = choice.get("delta")
-    return None if delta is None else fields_of(delta).get("content")
+    delta = field_of(choice, "delta")
+    return None if delta is None else field_of(delta, "content")
 
 
 def read_usage(usage: Usage, stated: Any) -> None:
@@ -92,11 +91,19 @@ def read_usage(usage: Usage, stated: Any) -> None:
 
 
 def fields_of(model: Any) -> Mapping[str, Any]:
-    """The fields of a pydantic model or a dict, without `getattr`: for a field that a model lacks it costs 3 us."""
+    """All fields of a pydantic model or a dict, without `getattr`: for a field that a model lacks it costs 3 us."""
     if isinstance(model, dict):
         return model
     extra = getattr(model, "__pydantic_extra__", None)
     return {**vars(model), **extra} if extra else vars(model)
+
+
+def field_of(model: Any, name: str) -> Any:
+    """One field of a pydantic model, None where it has none. For chunks: LiteLLM's take ten times as long for an attribute."""
+    value = model.__dict__.get(name)
+    if value is None and (extra := model.__pydantic_extra__):
+        return extra.get(name)
+    return value
 
 
 def prompt_text(arguments: Mapping[str, Any]) -> str:

@@ -28,6 +28,8 @@ if TYPE_CHECKING:
         def raw(self) -> list[tuple[bytes, bytes]]: ...
 
 
+read_chunk = _openai_shape.read_chunk
+
 UNKNOWN_PROVIDER: Final = "portkey"  # until the gateway names the target's
 
 PREFIX: Final = b"x-portkey-"
@@ -80,11 +82,6 @@ def read_response(call: LLMCall, response: Any) -> None:
         return
     _openai_shape.read_completion(call, response)
     _read_headers(call, response.__pydantic_private__["_headers"])
-
-
-def read_chunk(call: LLMCall, chunk: Any) -> str | None:
-    """A chunk of the stream; returns the text in it."""
-    return _openai_shape.read_chunk(call, chunk)
 
 
 def read_error(call: LLMCall, error: BaseException) -> None:

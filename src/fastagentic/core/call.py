@@ -7,6 +7,7 @@ unknown everywhere; 0 is zero.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from .names import CacheStatus, CostSource, Operation, Outcome, StreamEnd
@@ -116,10 +117,11 @@ class LLMCall:
     attempts: int = 0
     """Attempts that the client itself made and that were seen; 0 when it makes none of its own."""
 
-    @property
-    def is_priced(self) -> bool:
-        """Whether the cost is known. A call that failed before any usage has nothing to price and counts as such."""
-        return self.cost is not None and self.cost.usd is not None
+    def read_arrivals(self, started: float, arrivals: list[float]) -> None:
+        """When the chunks of a stream came, in seconds of one clock: the time to the first, and the gaps between them."""
+        if arrivals:
+            self.time_to_first_chunk_s = arrivals[0] - started
+            self.chunk_gaps_s = [later - earlier for earlier, later in pairwise(arrivals)]
 
     @property
     def outcome(self) -> Outcome:

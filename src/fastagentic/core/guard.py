@@ -38,12 +38,16 @@ class never_break:  # noqa: N801  # reads as a phrase where it is used
         return None
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None) -> bool:
-        if kind is None:
-            return False
-        if not isinstance(error, Exception):
+        if kind is None or not isinstance(error, Exception):
             return False
         report(self.what, error)
         return not reraise
+
+    def caught(self, error: Exception) -> None:
+        """The same for an `except Exception` of our own, where entering a `with` for every chunk would be too dear."""
+        report(self.what, error)
+        if reraise:
+            raise error
 
 
 def report(what: str, error: Exception) -> None:

@@ -100,7 +100,7 @@ class OpenCall:
     """One logical call between its start and its end; the door and the stream proxy hold it."""
 
     __slots__ = (
-        "_arguments", "_dropped_at", "_end", "_last_chunk", "_observer", "_output", "_parent", "_started", "_token",
+        "_arguments", "_arrivals", "_dropped_at", "_end", "_observer", "_output", "_parent", "_started", "_token",
         "args", "attempts", "call", "kwargs", "reader", "span",
     )  # fmt: skip
 
@@ -136,7 +136,7 @@ class OpenCall:
         self._arguments: Mapping[str, Any] = arguments
         self._dropped_at: float | None = None
         self._end = threading.Lock()  # taken once, by the first end, and never given back
-        self._last_chunk = 0.0
+        self._arrivals: list[float] = []
         self._observer = observer
         self._output: list[str] = []
         self._parent = parent
@@ -172,15 +172,12 @@ class OpenCall:
 
     def chunk(self, chunk: Any) -> None:
         """A chunk of the stream has arrived."""
-        with CHUNK:
-            now = time.perf_counter()
-            if self._last_chunk:
-                self.call.chunk_gaps_s.append(now - self._last_chunk)
-            else:
-                self.call.time_to_first_chunk_s = now - self._started
-            self._last_chunk = now
+        try:
+            self._arrivals.append(time.perf_counter())
             if text := self.reader.read_chunk(self.call, chunk):
                 self._output.append(text)
+        except Exception as error:  # noqa: BLE001  # as the guard does, at a quarter of its cost
+            CHUNK.caught(error)
 
     def ended(self, end: StreamEnd, error: BaseException | None = None) -> None:
         """The stream has ended, in whichever way; the first end counts."""
@@ -214,6 +211,7 @@ class OpenCall:
                 call.error_type = type(error).__qualname__
                 self.reader.read_error(call, error)
             if stream_end is not None:
+                call.read_arrivals(self._started, self._arrivals)
                 estimate(call.usage, self.reader, self._arguments, "".join(self._output))
         with PRICE:
             call.cost = self._observer.pricing.price(call, self.reader.price)
