@@ -134,16 +134,18 @@ READ = """
 import os, sys
 from pathlib import Path
 from fastagentic.store.reader import open_store, write_problem
+path, other = map(Path, sys.argv[1:])
+with open_store(other):  # loads what is loaded late: another user may not read where this Python is installed
+    write_problem(other)
 if os.geteuid() == 0:
     os.setuid(65534)
-path = Path(sys.argv[1])
 with open_store(path) as connection:
     print(connection.execute("SELECT COUNT(*) FROM calls").fetchone()[0])
 print(write_problem(path))
 """
 
 
-def test_a_store_of_somebody_else_in_a_directory_of_theirs_can_be_read() -> None:
+def test_a_store_of_somebody_else_in_a_directory_of_theirs_can_be_read(tmp_path: Path) -> None:
     directory = Path(tempfile.mkdtemp())
     try:
         path = store(directory / "store.db", [call()])
@@ -151,7 +153,11 @@ def test_a_store_of_somebody_else_in_a_directory_of_theirs_can_be_read() -> None
         directory.chmod(0o555)
 
         done = subprocess.run(
-            [sys.executable, "-c", READ, str(path)], capture_output=True, text=True, check=True, env=os.environ
+            [sys.executable, "-c", READ, str(path), str(store(tmp_path / "other.db", [call()]))],
+            capture_output=True,
+            text=True,
+            check=True,
+            env=os.environ,
         )
 
         calls, problem = done.stdout.splitlines()
