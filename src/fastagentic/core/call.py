@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from itertools import pairwise
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from .names import CacheStatus, CostSource, Operation, Outcome, StreamEnd
 
@@ -73,6 +73,15 @@ class GatewayFacts:
         return self.cache_status is CacheStatus.HIT or self.cache_status is CacheStatus.SEMANTIC_HIT
 
 
+@dataclass(slots=True)
+class Content:
+    """Captured prompt and answer, as the conventions' JSON messages. Exists only where content capture was asked for."""
+
+    input_messages: list[dict[str, Any]] = field(default_factory=list)
+    output_messages: list[dict[str, Any]] = field(default_factory=list)
+    tool_definitions: list[dict[str, Any]] = field(default_factory=list)
+
+
 NO_FACTS: Final = GatewayFacts()
 
 
@@ -97,6 +106,8 @@ class LLMCall:
     """The mode of the gateway config that is sent (`fallback`, `loadbalance`, ...); None when unknown."""
     is_cache_on: bool = False
     """Whether the client looks into a response cache of its own for this call."""
+
+    content: Content | None = None
 
     run: Run | None = None
     run_id: str = ""

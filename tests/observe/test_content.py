@@ -1,0 +1,80 @@
+"""Captured content: redacted before anything else, cut with a mark, media as type, size and hash."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from typing import Any
+
+from fastagentic.core.call import Content as Captured
+from fastagentic.core.call import LLMCall
+from fastagentic.core.names import Operation
+from fastagentic.observe.content import Content, without_media
+
+
+def call(**content: Any) -> LLMCall:
+    return LLMCall("portkey", "portkey", Operation.CHAT, "openai", "gpt-4o", content=Captured(**content))
+
+
+def said(text: str) -> list[dict[str, Any]]:
+    return [{"role": "user", "parts": [{"type": "text", "content": text}]}]
+
+
+def mask_emails(text: str) -> str:
+    return re.sub(r"\S+@\S+", "<email>", text)
+
+
+def test_without_captured_content_there_is_none() -> None:
+    bare = LLMCall("portkey", "portkey", Operation.CHAT, "openai", "gpt-4o")
+    assert Content().attributes(bare) == {}
+    assert Content().attributes(call()) == {}
+
+
+def test_content_is_json_by_the_conventions_names() -> None:
+    found = Content().attributes(
+        call(input_messages=said("hi"), output_messages=said("hello"), tool_definitions=[{"name": "t"}])
+    )
+    assert list(found) == ["gen_ai.input.messages", "gen_ai.output.messages", "gen_ai.tool.definitions"]
+    assert json.loads(found["gen_ai.input.messages"]) == said("hi")
+
+
+def test_every_text_is_redacted_tool_arguments_and_results_too() -> None:
+    messages = [
+        {"role": "user", "parts": [{"type": "text", "content": "I am ann@example.com"}]},
+        {"role": "assistant", "parts": [{"type": "tool_call", "name": "mail", "arguments": {"to": ["bob@example.com"]}}]},
+        {"role": "tool", "parts": [{"type": "tool_call_response", "id": "1", "response": {"from": "carl@example.com"}}]},
+    ]
+    found = Content(mask_emails).attributes(call(input_messages=messages))["gen_ai.input.messages"]
+    assert "@example.com" not in found
+    assert found.count("<email>") == 3
+
+
+def test_a_long_text_is_cut_and_the_cut_is_marked() -> None:
+    found = Content(max_characters=10).attributes(call(input_messages=said("0123456789abcdef")))
+    (message,) = json.loads(found["gen_ai.input.messages"])
+    assert message["parts"][0]["content"] == "0123456789[cut: 6 more characters]"
+
+
+def test_what_is_redacted_is_redacted_before_the_cut() -> None:
+    found = Content(mask_emails, max_characters=12).attributes(call(input_messages=said("I am ann@example.com")))
+    assert "ann@" not in found["gen_ai.input.messages"]
+
+
+def test_media_is_type_size_and_hash() -> None:
+    part = {"type": "blob", "modality": "image", "mime_type": "image/png", "content": "aGVsbG8="}
+    found = Content().attributes(call(input_messages=[{"role": "user", "parts": [part]}]))
+    (message,) = json.loads(found["gen_ai.input.messages"])
+    assert message["parts"][0] == {
+        "type": "blob",
+        "modality": "image",
+        "mime_type": "image/png",
+        "content": "",
+        "size": 5,
+        "sha256": hashlib.sha256(b"hello").hexdigest(),
+    }
+
+
+def test_media_that_is_no_base64_is_kept_out_all_the_same() -> None:
+    found = without_media({"type": "blob", "modality": "image", "content": "not base64!"})
+    assert (found["content"], found["size"]) == ("", 11)
