@@ -115,6 +115,18 @@ def test_under_a_plain_closure_of_another_library_ours_goes_silent_and_theirs_st
     assert len(recorded.spans) == 1
 
 
+async def test_an_async_function_under_a_plain_wrapper_of_another_library_is_observed_all_the_same(
+    memory: Memory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    original = dispatch._PYTHON_ACOMPLETION
+    monkeypatch.setattr(dispatch, "_PYTHON_ACOMPLETION", lambda *args, **kwargs: original(*args, **kwargs))
+    fastagentic.instrument(destinations=[], tracer_provider=memory.tracer_provider)
+    async with fastagentic.run("wrapped") as run:
+        answer = await litellm.acompletion(model=MODEL, messages=MESSAGES, mock_response="four cents")
+        assert run.usage.cost == answer._hidden_params["response_cost"]
+    assert [name for name, _, _ in memory.tree] == ["invoke_workflow wrapped", "chat gpt-4o-mini"]
+
+
 def test_under_another_wrapt_wrapper_ours_is_taken_out_and_theirs_stays_on(recorded: Memory) -> None:
     calls: list[str] = []
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import threading
 import time
+from types import CoroutineType
 from typing import TYPE_CHECKING, Any, Final
 
 from opentelemetry import context as otel_context
@@ -100,7 +101,7 @@ class OpenCall:
     """One logical call between its start and its end; the door and the stream proxy hold it."""
 
     __slots__ = (
-        "_arguments", "_arrivals", "_dropped_at", "_end", "_observer", "_output", "_parent", "_started", "_token",
+        "_arguments", "_arrivals", "_context", "_dropped_at", "_end", "_observer", "_output", "_parent", "_started", "_token",
         "args", "attempts", "call", "kwargs", "reader", "span",
     )  # fmt: skip
 
@@ -140,7 +141,8 @@ class OpenCall:
         self._observer = observer
         self._output: list[str] = []
         self._parent = parent
-        self._token = otel_context.attach(otel_context.set_value(CALL_KEY, self, set_span_in_context(span, parent)))
+        self._context = otel_context.set_value(CALL_KEY, self, set_span_in_context(span, parent))
+        self._token = otel_context.attach(self._context)
         self._started = time.perf_counter()
 
     @property
@@ -163,12 +165,24 @@ class OpenCall:
         """The client answered. The result itself, or the stream handed through: its own end is then the call's."""
         with READ:
             detach(self._token)
+        if type(result) is CoroutineType:  # an async method under somebody's plain wrapper came through the sync door
+            return self._answered_later(result)
+        with READ:
             self.reader.read_response(self.call, result)
         with READ:
             if self.call.is_stream and (stream := observed(result, self)) is not None:
                 return stream
         self._finish()
         return result
+
+    async def _answered_later(self, answer: Any) -> Any:
+        self._token = otel_context.attach(self._context)
+        try:
+            result = await answer
+        except BaseException as error:
+            self.failed(error)
+            raise
+        return self.received(result)
 
     def chunk(self, chunk: Any) -> None:
         """A chunk of the stream has arrived."""
