@@ -23,11 +23,14 @@ from tests.clients.doors import MESSAGES, MODEL
 if TYPE_CHECKING:
     from tests.spans import Memory
 
+# From LiteLLM 1.109 on, Router is a facade that serves the methods of another class.
+ROUTER = getattr(sys.modules.get("litellm.router_python_core"), "PythonCore", Router)
+
 PATCHED = (
     (dispatch, "_PYTHON_COMPLETION"),
     (dispatch, "_PYTHON_ACOMPLETION"),
-    (Router, "completion"),
-    (Router, "acompletion"),
+    (ROUTER, "completion"),
+    (ROUTER, "acompletion"),
     (chat_complete.Completions, "create"),
     (chat_complete.AsyncCompletions, "create"),
     (threading.Thread, "start"),
@@ -51,6 +54,8 @@ def test_after_uninstrument_every_patched_attribute_is_the_identical_object_it_w
 def test_every_entry_point_of_the_table_is_there_in_the_installed_clients() -> None:
     for client in CLIENTS.values():
         for entry in client.reader.ENTRY_POINTS:
+            if entry.module not in sys.modules:  # of a later release: the Router's core
+                continue
             found: Any = sys.modules[entry.module]
             for step in entry.attribute.split("."):
                 found = getattr(found, step)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import inspect
 import logging
 import threading
 from typing import TYPE_CHECKING, Any, Final
@@ -69,6 +70,8 @@ class Patches:
             function = getattr(parent, name, None)
             if function is None:
                 logger.warning("%s.%s is not there: calls through it are not observed", entry.module, entry.attribute)
+                return
+            if inspect.getattr_static(parent, name, None) is None:  # served from elsewhere, where a row of its own finds it
                 return
             self._on.append(Patch(parent, name, door_for(function, self._observer, client.reader, entry)))
 

@@ -31,6 +31,7 @@ UNKNOWN_PROVIDER: Final = "litellm"  # a Router's group name, say, until the ans
 
 _DISPATCH: Final = "litellm.chat_completions.dispatch"
 _ROUTER: Final = "litellm.router"
+_ROUTER_CORE: Final = "litellm.router_python_core"  # from 1.109 on, Router is a facade that serves the methods of this one
 _POSITIONAL: Final = ("model", "messages")
 
 HAS_CALCULATOR: Final = True
@@ -40,6 +41,8 @@ ENTRY_POINTS: Final = (
     EntryPoint(_DISPATCH, "_PYTHON_ACOMPLETION", Operation.CHAT, _POSITIONAL),
     EntryPoint(_ROUTER, "Router.completion", Operation.CHAT, _POSITIONAL),
     EntryPoint(_ROUTER, "Router.acompletion", Operation.CHAT, _POSITIONAL),
+    EntryPoint(_ROUTER_CORE, "PythonCore.completion", Operation.CHAT, _POSITIONAL),
+    EntryPoint(_ROUTER_CORE, "PythonCore.acompletion", Operation.CHAT, _POSITIONAL),
 )
 
 
