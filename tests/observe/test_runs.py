@@ -273,6 +273,32 @@ def test_a_thread_subclass_with_its_own_run_carries_it_too(recorded: Memory) -> 
     assert "run" not in vars(thread)
 
 
+def test_a_thread_with_a_run_of_its_own_on_the_instance_keeps_it(recorded: Memory) -> None:
+    thread = threading.Thread()
+    thread.run = ask  # type: ignore[method-assign]
+    with fastagentic.run("replaced") as run:
+        thread.start()
+        thread.join()
+    assert run.usage.calls == 1
+    assert vars(thread)["run"] is ask
+
+
+@pytest.mark.swallows_failures
+def test_a_thread_that_refuses_to_be_touched_starts_all_the_same(recorded: Memory) -> None:
+    ran = threading.Event()
+
+    class Fixed(threading.Thread):
+        @property
+        def run(self) -> Any:  # type: ignore[override]
+            return ran.set
+
+    with fastagentic.run("refused"):
+        thread = Fixed()
+        thread.start()
+        thread.join()
+    assert ran.is_set()
+
+
 def test_parallel_runs_do_not_mix(recorded: Memory) -> None:
     def work(number: int) -> tuple[int, int]:
         with fastagentic.run(f"run-{number}", user=f"u-{number}") as run:

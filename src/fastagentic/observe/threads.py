@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import functools
 import threading
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import wrapt
 from opentelemetry import context as otel_context
 from opentelemetry.context import Context
 
+from fastagentic.core.guard import never_break
 from fastagentic.core.patch import Patch
 
 from .context import detach
@@ -21,6 +22,8 @@ from .context import detach
 if TYPE_CHECKING:
     from collections.abc import Callable
     from types import ModuleType
+
+CARRY: Final = never_break("carry the context into a thread")
 
 
 class ThreadContext:
@@ -44,23 +47,30 @@ class ThreadContext:
 
 def _start(wrapped: Callable[..., None], instance: threading.Thread, args: Any, kwargs: Any) -> None:
     context = otel_context.get_current()
-    if not context:
-        return wrapped(*args, **kwargs)
-    instance.run = functools.partial(_run, instance, context, instance.run)  # type: ignore[method-assign]
+    own = instance.__dict__.get("run")
+    if context:
+        with CARRY:
+            instance.run = functools.partial(_run, instance, context, instance.run, own)  # type: ignore[method-assign]
     try:
         return wrapped(*args, **kwargs)
     except BaseException:  # no thread could be started: leave the object as it was
-        instance.__dict__.pop("run", None)
+        _give_back(instance, own)
         raise
 
 
-def _run(thread: threading.Thread, context: Context, run: Callable[[], None]) -> None:
-    thread.__dict__.pop("run", None)
+def _run(thread: threading.Thread, context: Context, run: Callable[[], None], own: Callable[[], None] | None) -> None:
+    _give_back(thread, own)
     token = otel_context.attach(context)
     try:
         run()
     finally:
         detach(token)
+
+
+def _give_back(thread: threading.Thread, own: Callable[[], None] | None) -> None:
+    thread.__dict__.pop("run", None)
+    if own is not None:
+        thread.__dict__["run"] = own
 
 
 def _submit(wrapped: Callable[..., Any], instance: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
