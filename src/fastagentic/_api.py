@@ -22,6 +22,7 @@ from .core.guard import never_break
 from .export.pipeline import pipeline_on
 from .export.provider import provider_for, tracer_of
 from .export.trace_ids import pending_trace_id
+from .observe.content import Content
 from .observe.finished import FinishedCalls
 from .observe.observer import Observer
 from .observe.run import RunScope
@@ -31,7 +32,7 @@ from .pricing import Pricing
 
 if TYPE_CHECKING:
     import uuid
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from opentelemetry.context import Context
     from opentelemetry.metrics import MeterProvider
@@ -54,21 +55,27 @@ def instrument(
     service_name: str | None = None,
     destinations: Sequence[str] | None = None,
     clients: Sequence[str] | None = None,
+    capture_content: bool | None = None,
+    redact: Callable[[str], str] | None = None,
     propagate: bool | None = None,
-    prices: Mapping[str, object] | None = None,
+    prices: Mapping[str, object] | str | os.PathLike[str] | None = None,
     tracer_provider: TracerProvider | None = None,
     meter_provider: MeterProvider | None = None,
 ) -> None:
-    """Observe every LLM call made with Portkey or LiteLLM from here on, whatever the order of imports.
+    """Observe every LLM call made through Portkey or LiteLLM from here on, whatever the order of imports.
 
     Args:
         service_name: `service.name` of the provider that we make; `OTEL_SERVICE_NAME` beats it.
         destinations: where spans go: `["local"]`, or `[]` for nowhere (calls are still priced and counted). None: from
             `FASTAGENTIC_DESTINATIONS`, else local.
-        clients: which clients to observe, of `portkey` and `litellm`. None: all, now or when they are imported.
+        clients: which clients to observe, of `portkey`, `litellm` and `openai`. None: all, now or when they are imported; of
+            the OpenAI SDK's calls those that a gateway answers, and all of them where `openai` is named here.
+        capture_content: put prompts, answers, tool calls and tools on the span, as the conventions' JSON. None: no.
+        redact: given every captured text, returns what may be kept of it.
         propagate: lend the run id to Portkey requests that carry no `x-portkey-trace-id`. None: yes.
-        prices: own prices by model or `provider/model`, USD per million tokens: `{"gpt-4o": {"input": 2, "output": 8}}`;
-            also `cache_read`, `cache_write`, and `request` in USD a call.
+        prices: own prices and discounts by model, `provider/model` or pattern, USD per million tokens:
+            `{"gpt-4o": {"input": 2, "output": 8}, "azure/*": {"discount": 15}}`; or the path of a TOML or JSON file of the
+            same. None: the file that `FASTAGENTIC_PRICES` names, if any.
         tracer_provider: make spans with this provider; None: the global one, or one of ours if there is none.
         meter_provider: record metrics with this provider; None: the global one.
 
@@ -165,10 +172,13 @@ class Instrumentation:
         self.arguments = arguments
         names = _chosen("destinations", arguments, ("local",))
         observed = _chosen("clients", arguments, tuple(CLIENTS))
+        is_named = setting("clients", arguments.get("clients")) is not None
         propagate = setting("propagate", arguments.get("propagate"))
+        captures = _captures_content(arguments)
         keep_s = setting("keep")
         self.exit_timeout_s: float = setting("exit_timeout")
-        pricing = Pricing(arguments.get("prices"))  # the last that can find fault with a value: nothing is on yet
+        # The last that can find fault with a value: nothing is on yet.
+        pricing = Pricing(setting("prices", arguments.get("prices")), source=_source("prices", arguments))
         provider = provider_for(arguments.get("tracer_provider"), arguments.get("service_name"))
         self.tracer = tracer_of(provider)
         self._pipeline = pipeline_on(provider)
@@ -181,12 +191,13 @@ class Instrumentation:
             pricing,
             self._finished,
             propagate=propagate,
+            content=Content(arguments.get("redact")) if captures else None,
             on_unrecorded=self._store_unrecorded if self._local is not None else None,
         )
         self._threads = ThreadContext()
-        self._patches = Patches(observer)
-        for name in observed:
-            self._patches.wait_for(CLIENTS[name])
+        self._patches = [Patches(CLIENTS[name].observer(observer, is_named=is_named)) for name in observed]
+        for name, patches in zip(observed, self._patches, strict=True):
+            patches.wait_for(CLIENTS[name])
 
     def flush(self, timeout_s: float) -> bool:
         """Deliver what is queued, within the time."""
@@ -197,7 +208,8 @@ class Instrumentation:
 
     def take_off(self) -> None:
         """Give everything back, then deliver what is queued."""
-        self._patches.take_off()
+        for patches in reversed(self._patches):
+            patches.take_off()
         self._threads.take_off()
         self.flush(self.exit_timeout_s)
         self._finished.close(self.exit_timeout_s)
@@ -224,18 +236,31 @@ class Instrumentation:
             self._local.put(span)
 
 
+def _source(name: str, arguments: Mapping[str, Any]) -> str:
+    """Where the value of a setting came from, for the person who has to mend it."""
+    return "argument of instrument()" if name in arguments else SETTINGS[name].env
+
+
 def _chosen(name: str, arguments: Mapping[str, Any], known: tuple[str, ...]) -> tuple[str, ...]:
     """The names chosen for a setting; all of the known ones when nobody chose."""
     chosen = setting(name, arguments.get(name))
     if chosen is None:
         return known
-    source = "argument of instrument()" if name in arguments else SETTINGS[name].env
+    source = _source(name, arguments)
     if isinstance(chosen, str):
         chosen = read_names(chosen)
     for one in chosen:
         if one not in known:
             raise ConfigError.of(name, one, f"any of: {', '.join(known)}", source=source)
     return tuple(chosen)
+
+
+def _captures_content(arguments: Mapping[str, Any]) -> bool:
+    """Our own setting, else the conventions' variable for all instrumentations, of whose modes those count that mean spans."""
+    if "capture_content" not in arguments and SETTINGS["capture_content"].env not in os.environ:
+        mode = os.environ.get("OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT", "").strip().lower()
+        return mode in ("span_only", "span_and_event", "true")
+    return bool(setting("capture_content", arguments.get("capture_content")))
 
 
 def _local(keep_s: float | None) -> LocalDestination:

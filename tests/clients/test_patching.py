@@ -13,8 +13,10 @@ import litellm
 import litellm.chat_completions.dispatch as dispatch
 import pytest
 import wrapt
+from litellm import rerank as imported_early  # noqa: F401  # by its name, below
 from litellm.router import Router
-from portkey_ai.api_resources.apis import chat_complete
+from portkey_ai._vendor.openai import _base_client as vendored
+from portkey_ai.api_resources import base_client as own
 
 import fastagentic
 from fastagentic.clients import CLIENTS, Client, _versions, portkey
@@ -31,8 +33,13 @@ PATCHED = (
     (dispatch, "_PYTHON_ACOMPLETION"),
     (ROUTER, "completion"),
     (ROUTER, "acompletion"),
-    (chat_complete.Completions, "create"),
-    (chat_complete.AsyncCompletions, "create"),
+    (litellm, "speech"),
+    (litellm.main, "atext_completion"),
+    (sys.modules[__name__], "imported_early"),
+    (vendored.SyncAPIClient, "request"),
+    (vendored.AsyncAPIClient, "request"),
+    (own.APIClient, "_request"),
+    (own.AsyncAPIClient, "_request"),
     (threading.Thread, "start"),
 )
 

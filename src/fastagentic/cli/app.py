@@ -11,12 +11,13 @@ from fastagentic._version import __version__
 from .costs import costs
 from .demo import demo
 from .errors import told
+from .prices import prices
 from .prune import prune
 from .runs import runs
 from .show import show
 from .status import status
 
-COMMANDS: Final = (costs, runs, show, status, prune, demo)
+COMMANDS: Final = (costs, runs, show, prices, status, prune, demo)
 
 app = typer.Typer(
     name="fastagentic",

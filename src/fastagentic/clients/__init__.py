@@ -7,9 +7,13 @@ from typing import TYPE_CHECKING, Final, Protocol
 
 from fastagentic.observe.reader import Reader
 
-from . import litellm, portkey
+from . import litellm, openai, portkey
+from ._openai_calls import SdkObserver
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from fastagentic.observe.observer import Observer
     from fastagentic.observe.reader import EntryPoint
 
 
@@ -30,12 +34,24 @@ class Client:
     reader: ClientModule
     oldest: tuple[int, ...]
     beyond: tuple[int, ...]
+    choosing: Callable[..., Observer] | None = None
+    """For a client that speaks to anybody: what chooses the calls that are observed, unless the user names the client."""
+
+    def observer(self, observer: Observer, *, is_named: bool) -> Observer:
+        """What this client's doors open their calls with."""
+        return observer if self.choosing is None else self.choosing(observer, is_named=is_named)
+
+
+def observe_all(observer: Observer, *, is_named: bool) -> Observer:
+    """For a client that vendors the OpenAI SDK, and speaks to its gateway alone."""
+    return SdkObserver(observer, is_named=True)
 
 
 CLIENTS: Final = {
     client.name: client
     for client in (
-        Client("portkey", "portkey-ai", portkey, oldest=(2, 2), beyond=(3,)),
+        Client("portkey", "portkey-ai", portkey, oldest=(2, 2), beyond=(3,), choosing=observe_all),
         Client("litellm", "litellm", litellm, oldest=(1, 104), beyond=(2,)),
+        Client("openai", "openai", openai, oldest=(1, 66), beyond=(3,), choosing=SdkObserver),
     )
 }

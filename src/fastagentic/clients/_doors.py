@@ -3,7 +3,13 @@
 from __future__ import annotations
 
 import inspect
-from typing import TYPE_CHECKING, Any
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, Final
+
+import wrapt
+
+from fastagentic.core.guard import never_break
+from fastagentic.observe.reader import Seam
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -12,8 +18,13 @@ if TYPE_CHECKING:
     from fastagentic.observe.reader import EntryPoint, Reader
 
 
+TRY: Final = never_break("observe a retry")
+
+
 def door_for(function: object, observer: Observer, reader: Reader, entry: EntryPoint) -> Callable[..., Any]:
     """The wrapt wrapper for a function of a client: the one that awaits if the function does."""
+    if entry.seam is Seam.TRIES:
+        return _retrying_door(observer, reader, replace(entry, seam=Seam.DOOR))
     if inspect.iscoroutinefunction(function):
         return _async_door(observer, reader, entry)
     return _sync_door(observer, reader, entry)
@@ -41,5 +52,16 @@ def _async_door(observer: Observer, reader: Reader, entry: EntryPoint) -> Callab
             call.failed(error)
             raise
         return call.received(result)
+
+    return door
+
+
+def _retrying_door(observer: Observer, reader: Reader, entry: EntryPoint) -> Callable[..., Any]:
+    def door(wrapped: Callable[..., Any], instance: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        with TRY:
+            tried = kwargs.get("original_function")
+            if tried is not None:
+                kwargs = {**kwargs, "original_function": wrapt.FunctionWrapper(tried, door_for(tried, observer, reader, entry))}
+        return wrapped(*args, **kwargs)
 
     return door

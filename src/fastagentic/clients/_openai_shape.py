@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 from fastagentic.core import names
 
+from . import _genai_json
+
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
@@ -17,6 +19,7 @@ Parameter = str | int | float | tuple[str, ...]
 PARAMETERS: Final = (
     ("max_tokens", names.REQUEST_MAX_TOKENS),
     ("max_completion_tokens", names.REQUEST_MAX_TOKENS),
+    ("max_output_tokens", names.REQUEST_MAX_TOKENS),
     ("temperature", names.REQUEST_TEMPERATURE),
     ("top_p", names.REQUEST_TOP_P),
     ("frequency_penalty", names.REQUEST_FREQUENCY_PENALTY),
@@ -71,23 +74,46 @@ def read_chunk(call: LLMCall, chunk: Any) -> str | None:
 
 
 def read_usage(usage: Usage, stated: Any) -> None:
-    """Token counts as the provider stated them, by the conventions' meaning: input includes the cached tokens."""
+    """Token counts as the provider stated them, by the conventions' meaning: input includes the cached tokens.
+
+    The chat API spells them one way, its younger siblings (responses, images, transcriptions) the other. What is not
+    stated stays what it was.
+    """
     if stated is None:
         return
     fields = fields_of(stated)
-    usage.input_tokens = _count(fields, "prompt_tokens")
-    usage.output_tokens = _count(fields, "completion_tokens")
-    details = fields.get("prompt_tokens_details")
-    if details is not None:
+    for attribute, spellings in COUNTS:
+        counts = [count for name in spellings if (count := count_of(fields, name)) is not None]
+        if counts:
+            setattr(usage, attribute, max(counts))  # LiteLLM leaves a 0 in the one that it does not fill
+    for holder, named in DETAILS:
+        details = fields.get(holder)
+        if details is None:
+            continue
         details = fields_of(details)
-        usage.cache_read_tokens = _count(details, "cached_tokens")
-        usage.cache_write_tokens = _count(details, "cache_creation_tokens")
-        usage.input_audio_tokens = _count(details, "audio_tokens")
-    details = fields.get("completion_tokens_details")
-    if details is not None:
-        details = fields_of(details)
-        usage.reasoning_tokens = _count(details, "reasoning_tokens")
-        usage.output_audio_tokens = _count(details, "audio_tokens")
+        for name, attribute in named:
+            if (count := count_of(details, name)) is not None:
+                setattr(usage, attribute, count)
+
+
+COUNTS: Final = (
+    ("input_tokens", ("prompt_tokens", "input_tokens")),
+    ("output_tokens", ("completion_tokens", "output_tokens")),
+)
+_INPUT: Final = (
+    ("cached_tokens", "cache_read_tokens"),
+    ("cache_creation_tokens", "cache_write_tokens"),
+    ("audio_tokens", "input_audio_tokens"),
+)
+_OUTPUT: Final = (("reasoning_tokens", "reasoning_tokens"), ("audio_tokens", "output_audio_tokens"))
+DETAILS: Final = (
+    ("prompt_tokens_details", _INPUT),
+    ("input_tokens_details", _INPUT),
+    ("input_token_details", _INPUT),  # transcriptions
+    ("completion_tokens_details", _OUTPUT),
+    ("output_tokens_details", _OUTPUT),
+)
+"""Where providers state a count, and the field of `Usage` that it is."""
 
 
 def fields_of(model: Any) -> Mapping[str, Any]:
@@ -99,11 +125,42 @@ def fields_of(model: Any) -> Mapping[str, Any]:
 
 
 def field_of(model: Any, name: str) -> Any:
-    """One field of a pydantic model, None where it has none. For chunks: LiteLLM's take ten times as long for an attribute."""
+    """One field of a pydantic model or a dict, None where it has none. For chunks: an attribute of LiteLLM's takes ten times
+    as long.
+    """
+    if isinstance(model, dict):
+        return model.get(name)
     value = model.__dict__.get(name)
-    if value is None and (extra := model.__pydantic_extra__):
+    if value is None and (extra := getattr(model, "__pydantic_extra__", None)):
         return extra.get(name)
     return value
+
+
+def capture_request(call: LLMCall, arguments: Mapping[str, Any]) -> None:
+    """Prompt and tools of a chat, as the conventions' messages."""
+    if call.content is not None and call.shape == "chat":
+        call.content.input_messages = _genai_json.input_messages(arguments.get("messages") or ())
+        call.content.tool_definitions = _genai_json.tool_definitions(arguments.get("tools") or ())
+
+
+def capture_response(call: LLMCall, response: Any) -> None:
+    """The choices of an answer, as the conventions' messages."""
+    if call.content is not None and call.shape == "chat" and response is not None:
+        call.content.output_messages = _genai_json.output_messages(fields_of(response).get("choices") or ())
+
+
+def capture_chunk(call: LLMCall, chunk: Any) -> None:
+    """The delta of a chunk, added to the answer that is coming."""
+    content = call.content
+    if call.shape != "chat":
+        return
+    choices = field_of(chunk, "choices")
+    delta = field_of(choices[0], "delta") if choices else None
+    if content is None or delta is None:
+        return
+    if content.streamed is None:
+        content.streamed = _genai_json.StreamedAnswer()
+    content.streamed.add(delta)
 
 
 def prompt_text(arguments: Mapping[str, Any]) -> str:
@@ -120,6 +177,7 @@ def _texts(messages: Any) -> Iterator[str]:
             yield from (part["text"] for part in content if isinstance(part, dict) and isinstance(part.get("text"), str))
 
 
-def _count(fields: Mapping[str, Any], name: str) -> int | None:
+def count_of(fields: Mapping[str, Any], name: str) -> int | None:
+    """A count, None where there is none or something else."""
     value = fields.get(name)
     return value if value.__class__ is int else None

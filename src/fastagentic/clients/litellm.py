@@ -8,42 +8,48 @@ the Router and LiteLLM's own callers all come through.
 from __future__ import annotations
 
 import sys
+from dataclasses import dataclass, field
 from decimal import Decimal
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final
 
 from fastagentic.core.call import LLMCall
-from fastagentic.core.names import Operation
 from fastagentic.gateways import litellm as gateway
-from fastagentic.observe.reader import EntryPoint
 from fastagentic.pricing.rates import measure
 
 from . import _openai_shape
+from ._litellm_doors import CHAT, is_stream, what_of
+from ._litellm_doors import ENTRY_POINTS as ENTRY_POINTS  # part of this reader, written next door
+from ._litellm_doors import role as role
+from ._shapes import SHAPES, asked_text
+from ._sse import Events
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from types import ModuleType
 
     from fastagentic.core.call import Usage
+    from fastagentic.observe.reader import EntryPoint
     from fastagentic.pricing.rates import Rates
 
 UNKNOWN_PROVIDER: Final = "litellm"  # a Router's group name, say, until the answer names the provider
 
-_DISPATCH: Final = "litellm.chat_completions.dispatch"
-_ROUTER: Final = "litellm.router"
-_ROUTER_CORE: Final = "litellm.router_python_core"  # from 1.109 on, Router is a facade that serves the methods of this one
-_POSITIONAL: Final = ("model", "messages")
+capture_request = _openai_shape.capture_request
+capture_response = _openai_shape.capture_response
+capture_chunk = _openai_shape.capture_chunk
 
 HAS_CALCULATOR: Final = True
 
-ENTRY_POINTS: Final = (
-    EntryPoint(_DISPATCH, "_PYTHON_COMPLETION", Operation.CHAT, _POSITIONAL),
-    EntryPoint(_DISPATCH, "_PYTHON_ACOMPLETION", Operation.CHAT, _POSITIONAL),
-    EntryPoint(_ROUTER, "Router.completion", Operation.CHAT, _POSITIONAL),
-    EntryPoint(_ROUTER, "Router.acompletion", Operation.CHAT, _POSITIONAL),
-    EntryPoint(_ROUTER_CORE, "PythonCore.completion", Operation.CHAT, _POSITIONAL),
-    EntryPoint(_ROUTER_CORE, "PythonCore.acompletion", Operation.CHAT, _POSITIONAL),
-)
+OF_BYTES: Final = ("messages", "google")
+"""Shapes whose streams may come as bytes."""
+PROMPTS: Final = tuple(asked_text(name) for name in ("messages", "prompt", "instructions", "input"))
+
+
+@dataclass(slots=True)
+class BytesCall(LLMCall):
+    """A call whose stream comes as the bytes of the wire."""
+
+    events: Events = field(default_factory=Events)
 
 
 def read_request(entry: EntryPoint, instance: Any, arguments: Mapping[str, Any]) -> LLMCall:
@@ -51,13 +57,15 @@ def read_request(entry: EntryPoint, instance: Any, arguments: Mapping[str, Any])
     model = arguments.get("model")
     name = model if isinstance(model, str) else None
     provider = arguments.get("custom_llm_provider")
-    return LLMCall(
+    operation, shape = what_of(entry, arguments) or CHAT
+    return (BytesCall if shape in OF_BYTES else LLMCall)(
         client="litellm",
         gateway="litellm",
-        operation=entry.operation,
+        operation=operation,
         provider=gateway.provider_name(provider if isinstance(provider, str) else _provider_of(name)),
         model=name,
-        is_stream=arguments.get("stream") is True,
+        shape=shape,
+        is_stream=is_stream(entry, arguments),
         parameters=_openai_shape.read_parameters(arguments),
         is_cache_on=_is_cache_on(arguments),
     )
@@ -71,16 +79,19 @@ def write_request(instance: Any, kwargs: dict[str, Any], trace_id: str) -> dict[
 def read_response(call: LLMCall, response: Any) -> None:
     """An answer with its hidden fields; of a stream, the hidden fields."""
     if not call.is_stream:
-        _openai_shape.read_completion(call, response)
-    _read_hidden(call, response._hidden_params)
+        SHAPES[call.shape].read_answer(call, response)
+    _read_hidden(call, _hidden_of(response))
 
 
 def read_chunk(call: LLMCall, chunk: Any) -> str | None:
     """A chunk of the stream; returns the text in it."""
-    text = _openai_shape.read_chunk(call, chunk)
+    read = SHAPES[call.shape].read_chunk
+    if isinstance(call, BytesCall) and isinstance(chunk, (bytes, str)):
+        return "".join(filter(None, [read(call, event) for event in call.events.feed(chunk)]))
+    text = read(call, chunk)
     if call.finish_reasons and call.usage.input_tokens is None:
         # what the provider gave and the user did not ask to see; all zero when it gave nothing
-        stated = chunk._hidden_params.get("usage")
+        stated = _hidden_of(chunk).get("usage")
         if stated is not None and stated.total_tokens:
             _openai_shape.read_usage(call.usage, stated)
     return text
@@ -95,7 +106,7 @@ def read_error(call: LLMCall, error: BaseException) -> None:
 
 def input_text(arguments: Mapping[str, Any]) -> str:
     """The text of the prompt, for the estimate only."""
-    return _openai_shape.prompt_text(arguments)
+    return "".join(shape_text(arguments) for shape_text in PROMPTS)
 
 
 def count_tokens(text: str) -> int | None:
@@ -165,6 +176,12 @@ def _calculate(model: str, provider: str, usage: Usage) -> Decimal | None:
     except Exception:  # noqa: BLE001  # a model that it does not know raises the bare Exception
         return None
     return sum((Decimal(repr(part)) for part in parts), Decimal(0))
+
+
+def _hidden_of(response: Any) -> Mapping[str, Any]:
+    """What LiteLLM says beside the answer: an attribute of its objects, an entry where the answer is a dict."""
+    hidden = response.get("_hidden_params") if isinstance(response, dict) else getattr(response, "_hidden_params", None)
+    return hidden if isinstance(hidden, dict) else {}
 
 
 def _read_hidden(call: LLMCall, hidden: Mapping[str, Any]) -> None:

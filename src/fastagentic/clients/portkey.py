@@ -1,99 +1,151 @@
-"""The Portkey SDK: which methods make LLM calls, and how its requests, answers and chunks are read.
+"""The Portkey SDK: which of its requests are LLM calls, and how its requests, answers and chunks are read.
 
-Nothing of the SDK is imported: its objects are handed in by the doors. What the gateway's headers mean is written
-in `gateways/portkey.py`.
+Whatever the user calls (resources, `parse`, `stream`, `openai_client`, raw and streaming responses, `post`), it goes to the
+wire by one of two functions, of the SDK's own HTTP client and of the OpenAI SDK that it vendors, and by each of them once:
+those are the doors, and what a request does is said by its path. Wrapping the methods would count what they call inside a
+second time. Nothing of the SDK is imported: its objects are handed in by the doors. What the gateway's headers
+mean is written in `gateways/portkey.py`; the vendored SDK's raw answers are followed as `_openai_calls.py` follows OpenAI's.
 """
 
 from __future__ import annotations
 
+import copy
+import re
+from collections.abc import Mapping
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any, Final, Protocol
+from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
 
-from fastagentic.core.call import LLMCall
+from fastagentic.core.call import NO_FACTS, LLMCall
 from fastagentic.core.names import Operation
 from fastagentic.gateways import portkey as gateway
-from fastagentic.observe.reader import EntryPoint
+from fastagentic.observe.reader import EntryPoint, Role
 
 from . import _openai_shape
+from ._openai_shape import fields_of
+from ._shapes import SHAPES, asked_text
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
     from decimal import Decimal
 
-    class Headers(Protocol):
-        """The response headers of httpx."""
-
-        @property
-        def raw(self) -> list[tuple[bytes, bytes]]: ...
-
-
-read_chunk = _openai_shape.read_chunk
+capture_response = _openai_shape.capture_response
+capture_chunk = _openai_shape.capture_chunk
 
 UNKNOWN_PROVIDER: Final = "portkey"  # until the gateway names the target's
 
-PREFIX: Final = b"x-portkey-"
-PREFIX_LENGTH: Final = len(PREFIX)
-
 HAS_CALCULATOR: Final = False
 
-_CHAT: Final = "portkey_ai.api_resources.apis.chat_complete"
+_VENDORED: Final = "portkey_ai._vendor.openai._base_client"
+_OWN: Final = "portkey_ai.api_resources.base_client"
+_ARGUMENTS: Final = ("cast_to", "options")
 
 ENTRY_POINTS: Final = (
-    EntryPoint(_CHAT, "Completions.create", Operation.CHAT),
-    EntryPoint(_CHAT, "AsyncCompletions.create", Operation.CHAT),
+    EntryPoint(_VENDORED, "SyncAPIClient.request", None, _ARGUMENTS, ""),
+    EntryPoint(_VENDORED, "AsyncAPIClient.request", None, _ARGUMENTS, ""),
+    EntryPoint(_VENDORED, "SyncAPIClient._process_response", None, (), ""),  # the headers, which typed answers do not have
+    EntryPoint(_VENDORED, "AsyncAPIClient._process_response", None, (), ""),
+    EntryPoint(_OWN, "APIClient._request", None, (), ""),
+    EntryPoint(_OWN, "AsyncAPIClient._request", None, (), ""),
 )
+
+PATHS: Final = (
+    ("chat/completions", Operation.CHAT, "chat"),
+    ("prompts/[^/]+/(completions|generate)", Operation.CHAT, "chat"),
+    ("responses(/compact)?", Operation.CHAT, "responses"),
+    ("messages", Operation.CHAT, "messages"),
+    ("completions", Operation.TEXT_COMPLETION, "completion"),
+    ("embeddings", Operation.EMBEDDINGS, "embeddings"),
+    ("images/(generations|edits|variations)", Operation.GENERATE_CONTENT, "images"),
+    ("audio/speech", Operation.SPEECH, "speech"),
+    ("audio/(transcriptions|translations)", Operation.TRANSCRIPTION, "transcription"),
+    ("rerank", Operation.RERANK, "rerank"),
+    ("moderations", Operation.MODERATION, "moderation"),
+)
+"""Path of a POST below the base URL (a pattern) -> what it does. A path that is not here makes no LLM call."""
+
+
+@lru_cache(maxsize=256)
+def what_of(method: str, url: str) -> tuple[Operation, str] | None:
+    """Operation and shape of a request; None when it is no LLM call."""
+    path = urlsplit(url).path.strip("/").removeprefix("v1/")
+    for pattern, operation, shape in PATHS:
+        if method.lower() == "post" and re.fullmatch(pattern, path):
+            return operation, shape
+    return None
+
+
+def role(outer: LLMCall | None, entry: EntryPoint, arguments: Mapping[str, Any]) -> Role:
+    """A request inside a call is one of the SDK's own retries."""
+    options = arguments["options"]
+    return Role.CALL if outer is None and what_of(options.method, options.url) is not None else Role.NOTHING
 
 
 def read_request(entry: EntryPoint, instance: Any, arguments: Mapping[str, Any]) -> LLMCall:
     """The call as asked for. The provider is what the client's own settings say, until the gateway answers."""
-    client = instance._client
-    address, port = _server(str(client.base_url))
-    provider = client.custom_headers.get(gateway.PROVIDER_HEADER)
-    model = arguments.get("model")
+    options = arguments["options"]
+    operation, shape = what_of(options.method, options.url) or (Operation.CHAT, "chat")
+    headers, body = _sent_headers(instance, options), body_of(options)
+    address, port = _server(str(instance.base_url))
+    provider, model = headers.get(gateway.PROVIDER_HEADER), body.get("model")
+    config = headers.get(gateway.CONFIG_HEADER)
     return LLMCall(
         client="portkey",
         gateway="portkey",
-        operation=entry.operation,
-        provider=gateway.provider_name(provider) if isinstance(provider, str) else UNKNOWN_PROVIDER,
+        operation=operation,
+        provider=gateway.provider_name(provider) if provider else UNKNOWN_PROVIDER,
         model=model if isinstance(model, str) else None,
+        shape=shape,
         is_stream=arguments.get("stream") is True,
         server_address=address,
         server_port=port,
-        parameters=_openai_shape.read_parameters(arguments),
-        strategy=_strategy(client.custom_headers, arguments.get("extra_headers")),
+        parameters=_openai_shape.read_parameters(body),
+        strategy=None if config is None else gateway.strategy_of(config),
     )
 
 
 def write_request(instance: Any, kwargs: dict[str, Any], trace_id: str) -> dict[str, Any]:
     """Lend the run id as `x-portkey-trace-id`, unless the client or this call has one."""
-    headers = kwargs.get("extra_headers") or {}
-    if gateway.TRACE_ID_HEADER in instance._client.custom_headers or any(
-        name.lower() == gateway.TRACE_ID_HEADER for name in headers
-    ):
+    options = kwargs["options"]
+    if gateway.TRACE_ID_HEADER in _sent_headers(instance, options):
         return kwargs
-    return {**kwargs, "extra_headers": {**headers, gateway.TRACE_ID_HEADER: trace_id}}
+    lent = copy.copy(options)
+    own = options.headers if isinstance(options.headers, Mapping) else {}
+    lent.headers = {**own, gateway.TRACE_ID_HEADER: trace_id}
+    return {**kwargs, "options": lent}
+
+
+def capture_request(call: LLMCall, arguments: Mapping[str, Any]) -> None:
+    """Prompt and tools of a chat, as they are sent."""
+    _openai_shape.capture_request(call, body_of(arguments["options"]))
 
 
 def read_response(call: LLMCall, response: Any) -> None:
-    """An answer with its headers; of a stream, the headers."""
-    if call.is_stream:
-        _read_headers(call, response.response.headers)
-        return
-    _openai_shape.read_completion(call, response)
-    _read_headers(call, response.__pydantic_private__["_headers"])
+    """A typed answer or the JSON of a raw one, None where there is none; of a stream, nothing yet but its headers."""
+    if call.facts is NO_FACTS:
+        _read_headers(call, _headers_of(response))
+    if not call.is_stream and (isinstance(response, Mapping) or hasattr(response, "__pydantic_fields_set__")):
+        SHAPES[call.shape].read_answer(call, response)
+
+
+def read_chunk(call: LLMCall, chunk: Any) -> str | None:
+    """A chunk of the stream; returns the text in it."""
+    return SHAPES[call.shape].read_chunk(call, chunk)
 
 
 def read_error(call: LLMCall, error: BaseException) -> None:
-    """What the gateway still said when the call failed."""
-    response = getattr(error, "response", None)
-    if response is not None:
-        _read_headers(call, response.headers)
+    """What the gateway still said when the call failed; an answer that `parse` would not take was paid for all the same."""
+    completion = getattr(error, "completion", None)
+    if completion is not None:
+        read_response(call, completion)
+    _read_headers(call, getattr(getattr(error, "response", None), "headers", None))
 
 
 def input_text(arguments: Mapping[str, Any]) -> str:
     """The text of the prompt, for the estimate only."""
-    return _openai_shape.prompt_text(arguments)
+    return PROMPT(body_of(arguments["options"]))
+
+
+PROMPT: Final = asked_text("messages", "prompt", "instructions", "input")
 
 
 def count_tokens(text: str) -> int | None:
@@ -106,25 +158,38 @@ def price(call: LLMCall) -> Decimal | None:
     return None
 
 
-def _read_headers(call: LLMCall, headers: Headers) -> None:
-    call.facts = gateway.read_headers(_of_portkey(headers), call.strategy)
+def body_of(options: Any) -> Mapping[str, Any]:
+    """What is sent, `extra_body` included, by whichever of the two HTTP clients."""
+    fields = fields_of(options)
+    found = [body for name in ("json_body", "json_data", "extra_json") if isinstance(body := fields.get(name), Mapping)]
+    return {**found[0], **found[1]} if len(found) > 1 else found[0] if found else {}
+
+
+def _headers_of(response: Any) -> Any:
+    """The response headers that an answer of the SDK's own HTTP client keeps, or its stream."""
+    private = getattr(response, "__pydantic_private__", None) or {}
+    return private.get("_headers") or getattr(getattr(response, "response", None), "headers", None)
+
+
+def _read_headers(call: LLMCall, headers: Any) -> None:
+    if headers is None:
+        return
+    lower = {name.lower(): value for name, value in headers.items()}
+    call.facts = gateway.read_headers(lower, call.strategy)
     if call.facts.provider is not None:
         call.provider = gateway.provider_name(call.facts.provider)
 
 
-def _of_portkey(headers: Headers) -> dict[str, str]:
-    """Portkey's own headers, in one pass: each look-up by name walks the whole list."""
-    return {
-        name.decode("ascii").lower(): value.decode("latin-1")
-        for name, value in headers.raw
-        if name[:PREFIX_LENGTH].lower() == PREFIX
-    }
-
-
-def _strategy(headers: Mapping[str, str], own: Mapping[str, str] | None) -> str | None:
-    """The mode of the config that this call is sent with; the call's own header beats the client's."""
-    config = (own or {}).get(gateway.CONFIG_HEADER) or headers.get(gateway.CONFIG_HEADER)
-    return None if config is None else gateway.strategy_of(config)
+def _sent_headers(instance: Any, options: Any) -> dict[str, str]:
+    """The headers for Portkey that the client or this call sends, in lower case; the call's own beat the client's."""
+    own = getattr(instance, "custom_headers", None) or getattr(instance, "_custom_headers", None)
+    found = {}
+    for headers in (own, options.headers):
+        if isinstance(headers, Mapping):
+            for name, value in headers.items():
+                if isinstance(value, str) and name[: len(gateway.PREFIX)].lower() == gateway.PREFIX:
+                    found[name.lower()] = value
+    return found
 
 
 @lru_cache(maxsize=64)

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from itertools import pairwise
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, Protocol
 
 from .names import CacheStatus, CostSource, Operation, Outcome, StreamEnd
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
     from decimal import Decimal
 
     from .run import Run
@@ -20,11 +21,12 @@ if TYPE_CHECKING:
 
 @dataclass(slots=True)
 class Usage:
-    """Tokens of one call, counted as the GenAI conventions count them.
+    """Tokens of one call, counted as the GenAI conventions count them, and what else providers charge for.
 
-    `input_tokens` includes `cache_read_tokens`, `cache_write_tokens` and `input_audio_tokens`; `output_tokens`
-    includes `reasoning_tokens` and `output_audio_tokens`. The cache counts are the provider's prompt cache, never a
-    gateway's response cache. `estimated` marks counts that the provider did not give.
+    `input_tokens` includes `cache_read_tokens`, `cache_write_tokens`, `input_audio_tokens` and `input_image_tokens`;
+    `output_tokens` includes `reasoning_tokens`, `output_audio_tokens` and `output_image_tokens`; `cache_write_tokens`
+    includes `cache_write_1h_tokens`. The cache counts are the provider's prompt cache, never a gateway's response cache.
+    `estimated` marks counts that the provider did not give.
     """
 
     input_tokens: int | None = None
@@ -35,6 +37,18 @@ class Usage:
     input_audio_tokens: int | None = None
     output_audio_tokens: int | None = None
     estimated: bool = False
+    cache_write_1h_tokens: int | None = None
+    """Written to be kept for an hour instead of minutes, which costs more."""
+    input_image_tokens: int | None = None
+    output_image_tokens: int | None = None
+    images: int | None = None
+    """Images made, where they are charged by the piece."""
+    audio_seconds: float | None = None
+    """Audio heard or spoken, where it is charged by time."""
+    input_characters: int | None = None
+    """Text to be spoken, where it is charged by the character."""
+    web_searches: int | None = None
+    """Searches that the provider made for the answer."""
 
 
 class Cost(NamedTuple):
@@ -73,13 +87,25 @@ class GatewayFacts:
         return self.cache_status is CacheStatus.HIT or self.cache_status is CacheStatus.SEMANTIC_HIT
 
 
+class StreamedAnswer(Protocol):
+    """An answer that is being put together from chunks."""
+
+    def add(self, delta: Any) -> None:
+        """Add what one chunk brought."""
+
+    def messages(self, finish_reason: str | None) -> Sequence[Mapping[str, Any]]:
+        """What came so far, as the conventions' messages."""
+
+
 @dataclass(slots=True)
 class Content:
     """Captured prompt and answer, as the conventions' JSON messages. Exists only where content capture was asked for."""
 
-    input_messages: list[dict[str, Any]] = field(default_factory=list)
-    output_messages: list[dict[str, Any]] = field(default_factory=list)
-    tool_definitions: list[dict[str, Any]] = field(default_factory=list)
+    input_messages: Sequence[Mapping[str, Any]] = ()
+    output_messages: Sequence[Mapping[str, Any]] = ()
+    tool_definitions: Sequence[Mapping[str, Any]] = ()
+    streamed: StreamedAnswer | None = None
+    """The answer of a stream while it comes."""
 
 
 NO_FACTS: Final = GatewayFacts()
@@ -95,6 +121,8 @@ class LLMCall:
     provider: str
     """`gen_ai.provider.name`: the conventions' spelling where they have one."""
     model: str | None
+    shape: str = "chat"
+    """Which API was called, as the readers tell their answers apart: `chat`, `responses`, `messages`, `embeddings`, ..."""
     asked_provider: str | None = None
     """`provider` as it was known before the answer."""
     is_stream: bool = False
@@ -119,6 +147,8 @@ class LLMCall:
     response_id: str | None = None
     finish_reasons: tuple[str, ...] = ()
     usage: Usage = field(default_factory=Usage)
+    service_tier: str | None = None
+    """The tier that answered, in the provider's word (`default`, `flex`, `priority`, `batch`); None when not said."""
     facts: GatewayFacts = NO_FACTS
     cost: Cost | None = None
     error_type: str | None = None

@@ -75,11 +75,19 @@ SETTINGS: Final = {
         ),
         Setting(
             "clients", "FASTAGENTIC_CLIENTS", None, read_names,
-            "a comma-separated list of: portkey, litellm", "which clients are observed; all when unset",
+            "a comma-separated list of: portkey, litellm, openai", "which clients are observed; all when unset",
+        ),
+        Setting(
+            "capture_content", "FASTAGENTIC_CAPTURE_CONTENT", False, read_bool,
+            "true or false", "put prompts and answers on spans",
         ),
         Setting(
             "propagate", "FASTAGENTIC_PROPAGATE", True, read_bool,
             "true or false", "lend the run id to Portkey requests that carry none",
+        ),
+        Setting(
+            "prices", "FASTAGENTIC_PRICES", None, str,
+            "the path of a TOML or JSON file", "own prices and discounts, before anybody else's",
         ),
         Setting(
             "keep", "FASTAGENTIC_KEEP", 30 * 86400.0, read_duration,

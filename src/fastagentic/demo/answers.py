@@ -1,7 +1,7 @@
-"""What the stand-in answers: text, token counts and the JSON shapes of each endpoint.
+"""What the stand-in answers: text, token counts and the JSON shapes of chat completions.
 
-An answer is decided by the request alone, so that asking twice costs the same twice and a test can add up. To
-serve a further endpoint, write its shapes and add a row to `ENDPOINTS`. Called by `reply.py`.
+An answer is decided by the request alone, so that asking twice costs the same twice and a test can add up. The shapes of
+the other endpoints are in `further_answers.py`, the table of all in `endpoints.py`.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 from .seeded import prose, seeded
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Mapping
 
 Json = dict[str, Any]
 
@@ -51,8 +51,8 @@ class Answer:
 
 
 def compose(body: Mapping[str, Any], number: int) -> Answer:
-    """The answer to a chat request; `number` tells apart the ids of equal requests."""
-    texts = [text_of(message) for message in body.get("messages", ())]
+    """The answer to a request; `number` tells apart the ids of equal requests."""
+    texts = asked_texts(body)
     model = str(body.get("model", "gpt-4o-mini"))
     dice = seeded(model, *texts)
     text = prose(dice, dice.randint(120, 900))
@@ -68,6 +68,20 @@ def compose(body: Mapping[str, Any], number: int) -> Answer:
         completion_tokens=math.ceil(len(text) / 4.6) + reasoning,
         reasoning_tokens=reasoning,
     )
+
+
+ASKED: Final = ("messages", "system", "instructions", "input", "prompt", "query", "documents")
+"""Where the endpoints keep what is asked: a text, texts, or messages."""
+
+
+def asked_texts(body: Mapping[str, Any]) -> list[str]:
+    """The texts of a request, in order."""
+    found: list[str] = []
+    for name in ASKED:
+        asked = body.get(name) or ()
+        for item in (asked,) if isinstance(asked, (str, dict)) else asked:
+            found.append(text_of(item) if isinstance(item, dict) else str(item))
+    return found
 
 
 def text_of(message: Mapping[str, Any]) -> str:
@@ -126,20 +140,6 @@ def chat_chunks(answer: Answer, body: Mapping[str, Any], *, states_usage: bool) 
 def asks_for_usage(body: Mapping[str, Any]) -> bool:
     """Whether a streamed request asked for a last chunk with its usage."""
     return bool((body.get("stream_options") or {}).get("include_usage"))
-
-
-@dataclass(slots=True, frozen=True)
-class Endpoint:
-    """How one endpoint answers: whole, and in chunks where it streams."""
-
-    compose: Callable[[Mapping[str, Any], int], Answer]
-    whole: Callable[..., Json]
-    chunks: Callable[..., list[Json]] | None = None
-
-
-ENDPOINTS: Final[Mapping[str, Endpoint]] = {
-    "chat/completions": Endpoint(compose, chat_whole, chat_chunks),
-}
 
 
 def error_body(status: int, why: str) -> Json:

@@ -14,8 +14,9 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
 
-from .answers import ENDPOINTS, Answer, text_of
+from .answers import Answer, text_of
 from .behaviours import Behaviour
+from .endpoints import ENDPOINTS
 from .reply import answered, decide, fail
 
 if TYPE_CHECKING:

@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import contextlib
 import json
+import re
 import socket
 import struct
 import sys
 import threading
 import time
+from email import message_from_bytes
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from socketserver import TCPServer
 from typing import TYPE_CHECKING, Any, Final
@@ -28,6 +30,10 @@ if TYPE_CHECKING:
 
 LOOPBACK: Final = "127.0.0.1"
 JSON_TYPE: Final = "application/json"
+FORM_TYPE: Final = "multipart/form-data"
+VERSION: Final = re.compile(r"v\d/")
+PROMPT: Final = re.compile(r"prompts/[^/]+/completions")
+"""Portkey's own path: a chat completion whose messages the gateway keeps."""
 
 
 class StandIn:
@@ -92,6 +98,19 @@ class StandIn:
         return decide(*self.log.open(segment, endpoint, headers, body))
 
 
+def form_fields(content_type: str, raw: bytes) -> dict[str, Any]:
+    """The fields of a form; of a file, its size in bytes."""
+    head = f"Content-Type: {content_type}\r\n\r\n".encode()
+    fields: dict[str, Any] = {}
+    for part in message_from_bytes(head + raw).walk():
+        name = part.get_param("name", header="content-disposition")
+        if isinstance(name, str):
+            content = part.get_payload(decode=True)
+            data = content if isinstance(content, bytes) else b""
+            fields[name] = data.decode(errors="replace") if part.get_filename() is None else len(data)
+    return fields
+
+
 class _Server(ThreadingHTTPServer):
     """The listening socket, which also knows its open connections so that `hang_up` can end them."""
 
@@ -151,8 +170,9 @@ class _Handler(BaseHTTPRequestHandler):
         if self.path == "/_reset":
             self.server.stand_in.reset()
             return self._write(200, b"{}")
+        content_type = self.headers.get("Content-Type") or ""
         try:
-            body = json.loads(raw or b"{}")
+            body = form_fields(content_type, raw) if content_type.startswith(FORM_TYPE) else json.loads(raw or b"{}")
         except ValueError:
             return self._write(400, encode(error_body(400, "the body is not JSON")))
         return self._answer(body)
@@ -161,7 +181,7 @@ class _Handler(BaseHTTPRequestHandler):
         stand_in = self.server.stand_in
         headers = {name.lower(): value for name, value in self.headers.items()}
         segment, _, endpoint = self.path.strip("/").partition("/")
-        endpoint = endpoint.removeprefix("v1/").partition("?")[0]
+        endpoint = PROMPT.sub("chat/completions", VERSION.sub("", endpoint.partition("?")[0]))
         reply = stand_in.reply(headers.get(HEADER, segment), endpoint, headers, body)
         time.sleep(stand_in.delay_s + reply.delay_s)
         reply.headers["x-request-id"] = f"req-{reply.exchange.number}"
@@ -182,7 +202,8 @@ class _Handler(BaseHTTPRequestHandler):
             self._event(chunk)
             reply.exchange.chunks_sent += 1
             time.sleep(self.server.stand_in.chunk_gap_s)
-        self._event(b"[DONE]")
+        if reply.is_marked_done:
+            self._event(b"data: [DONE]")
         self.wfile.write(b"0\r\n\r\n")
         self.wfile.flush()
         return None
@@ -193,8 +214,8 @@ class _Handler(BaseHTTPRequestHandler):
             self.send_header(name, value)
         self.end_headers()
 
-    def _event(self, data: bytes) -> None:
-        event = b"data: " + data + b"\n\n"
+    def _event(self, event: bytes) -> None:
+        event += b"\n\n"
         self.wfile.write(b"%x\r\n%b\r\n" % (len(event), event))
         self.wfile.flush()
 

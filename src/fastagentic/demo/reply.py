@@ -9,8 +9,9 @@ import math
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from .answers import ENDPOINTS, Answer, encode, error_body
+from .answers import Answer, encode, error_body
 from .behaviours import behaviour_of, known_behaviours
+from .endpoints import ENDPOINTS, usage_in
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -21,13 +22,17 @@ if TYPE_CHECKING:
 
 @dataclass(slots=True)
 class Reply:
-    """Status, headers and body; for a stream `chunks`, with a reset after `break_after` of them."""
+    """Status, headers and body; for a stream `chunks`, with a reset after `break_after` of them.
+
+    `is_marked_done`: whether [DONE] follows the last.
+    """
 
     status: int
     exchange: Exchange
     body: bytes = b""
     headers: dict[str, str] = field(default_factory=dict)
     chunks: list[bytes] | None = None
+    is_marked_done: bool = True
     break_after: int | None = None
     delay_s: float = 0.0
     answer: Answer | None = None
@@ -59,13 +64,15 @@ def answered(exchange: Exchange, answer: Answer, behaviour: Behaviour) -> Reply:
     reply = Reply(200, exchange, answer=answer, delay_s=behaviour.delay_s)
     if body.get("stream") and endpoint.chunks is not None:
         chunks = endpoint.chunks(answer, body, states_usage=behaviour.states_usage)
-        usage = chunks[-1].get("usage")
-        reply.chunks = [encode(chunk) for chunk in chunks]
+        usage = usage_in(chunks)
+        reply.chunks = [_event(chunk, is_named=endpoint.names_events) for chunk in chunks]
+        reply.is_marked_done = not endpoint.names_events
         reply.break_after = behaviour.break_after
     else:
         whole = endpoint.whole(answer, body, states_usage=behaviour.states_usage)
-        usage = whole.get("usage")
-        reply.body = encode(whole)
+        usage = usage_in(whole)
+        reply.body = whole if isinstance(whole, bytes) else encode(whole)
+        reply.headers["Content-Type"] = endpoint.content_type
     _note(exchange, reply, usage)
     return reply
 
@@ -74,6 +81,12 @@ def fail(exchange: Exchange, status: int, why: str, headers: Mapping[str, str] |
     """An error reply, noted in the exchange."""
     exchange.status = status
     return Reply(status, exchange, encode(error_body(status, why)), dict(headers or {}))
+
+
+def _event(chunk: dict[str, Any], *, is_named: bool) -> bytes:
+    """A chunk as a server-sent event."""
+    name = b"event: " + chunk["type"].encode() + b"\n" if is_named else b""
+    return name + b"data: " + encode(chunk)
 
 
 def _note(exchange: Exchange, reply: Reply, usage: dict[str, Any] | None) -> None:

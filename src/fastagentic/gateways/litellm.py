@@ -1,4 +1,6 @@
-"""LiteLLM as a gateway: what its hidden fields say, read into `GatewayFacts`; provider names to the conventions'."""
+"""LiteLLM as a gateway: the SDK's hidden fields and the proxy's response headers as `GatewayFacts`; provider names to the
+conventions'. Header names and values as measured on the proxy 1.106.
+"""
 
 from __future__ import annotations
 
@@ -7,8 +9,16 @@ from typing import TYPE_CHECKING, Final
 from fastagentic.core.call import GatewayFacts
 from fastagentic.core.names import CacheStatus
 
+from ._values import amount, whole_number
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+NAME: Final = "litellm"
+"""As `fastagentic.gateway` spells it."""
+
+PREFIX: Final = "x-litellm-"
+"""How the name of each header of the proxy's own begins; what the provider behind it sent begins with `llm_provider-`."""
 
 # LiteLLM's spelling -> gen_ai.provider.name; a name that is not here is the same in both.
 PROVIDER_NAMES: Final = {
@@ -52,6 +62,34 @@ def read_hidden(hidden: Mapping[str, object], *, is_cache_on: bool, is_stream: b
         fallback_used=None if fallbacks is None else fallbacks > 0,
         cost_usd=float(cost) if isinstance(cost, (int, float)) and not is_stream else None,
     )
+
+
+def read_headers(headers: Mapping[str, str], *, is_stream: bool) -> GatewayFacts:
+    """What the proxy's response headers say. Names in lower case.
+
+    A cache key is sent with a hit and with nothing else: whether there is a cache at all is not said. A hit
+    states what the stored answer cost. A stream's cost is not known when its headers leave.
+    """
+    fallbacks = whole_number(headers, "x-litellm-attempted-fallbacks")
+    return GatewayFacts(
+        cache_status=CacheStatus.HIT if headers.get("x-litellm-cache-key") else None,
+        provider=_deployment(headers)[0],
+        target_name=headers.get("x-litellm-model-id") or None,
+        retries=whole_number(headers, "x-litellm-attempted-retries"),
+        fallback_used=None if fallbacks is None else fallbacks > 0,
+        cost_usd=None if is_stream else amount(headers, "x-litellm-response-cost"),
+    )
+
+
+def read_models(headers: Mapping[str, str]) -> tuple[str | None, str | None]:
+    """The model of the deployment that answered, and the name of its group, which is what the body says."""
+    return _deployment(headers)[1], headers.get("x-litellm-model-group") or None
+
+
+def _deployment(headers: Mapping[str, str]) -> tuple[str | None, str | None]:
+    """Provider and model of `openai/gpt-4o-mini`; (None, None) when it is not said."""
+    provider, slash, model = headers.get("x-litellm-model-name", "").partition("/")
+    return (provider or None, model or None) if slash else (None, provider or None)
 
 
 def _cache_status(hit: object, *, is_cache_on: bool) -> CacheStatus:

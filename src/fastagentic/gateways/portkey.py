@@ -6,17 +6,25 @@ Header names and values as measured on the gateway 1.15.2; HIT and its kin come 
 from __future__ import annotations
 
 import json
-import logging
 from functools import lru_cache
 from typing import TYPE_CHECKING, Final
 
 from fastagentic.core.call import GatewayFacts
 from fastagentic.core.names import CacheStatus
 
+from ._values import warn_once, whole_number
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-logger = logging.getLogger("fastagentic")
+NAME: Final = "portkey"
+"""As `fastagentic.gateway` spells it."""
+
+PREFIX: Final = "x-portkey-"
+"""How the name of each of its headers begins, in requests and responses."""
+
+HOST: Final = "portkey.ai"
+"""The hosted gateway answers at `api.portkey.ai` and at hosts beside it."""
 
 TRACE_ID_HEADER: Final = "x-portkey-trace-id"
 CONFIG_HEADER: Final = "x-portkey-config"
@@ -57,7 +65,7 @@ def read_headers(headers: Mapping[str, str], strategy: str | None) -> GatewayFac
     `loadbalance`.
     """
     index = _target_index(path := headers.get("x-portkey-last-used-option-index"))
-    retries = _integer("x-portkey-retry-attempt-count", headers.get("x-portkey-retry-attempt-count"))
+    retries = whole_number(headers, "x-portkey-retry-attempt-count", least=-1)
     return GatewayFacts(
         cache_status=_cache_status(headers.get("x-portkey-cache-status")),
         provider=headers.get(PROVIDER_HEADER) or None,
@@ -84,7 +92,7 @@ def _cache_status(text: str | None) -> CacheStatus | None:
         return None
     status = CACHE_STATUS.get(text)
     if status is None:
-        _warn_once("x-portkey-cache-status", text)
+        warn_once("x-portkey-cache-status", text)
     return status
 
 
@@ -93,19 +101,5 @@ def _target_index(path: str | None) -> int | None:
     """The outermost index of `config.targets[1].targets[0]`, which is what a top-level strategy chose."""
     if not path or "[" not in path:
         return None
-    return _integer("x-portkey-last-used-option-index", path.partition("[")[2].partition("]")[0])
-
-
-def _integer(header: str, text: str | None) -> int | None:
-    if not text:
-        return None
-    try:
-        return int(text)
-    except ValueError:
-        _warn_once(header, text)
-        return None
-
-
-@lru_cache(maxsize=64)
-def _warn_once(header: str, text: str) -> None:
-    logger.warning("ignored the header %s: its value has %d characters and is none that Portkey documents", header, len(text))
+    header = "x-portkey-last-used-option-index"
+    return whole_number({header: path.partition("[")[2].partition("]")[0]}, header)

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import sys
 from typing import TYPE_CHECKING, Any, Final
 
 from opentelemetry import context as otel_context
@@ -16,6 +17,11 @@ from .context import detach
 from .spans import run_attributes
 
 if TYPE_CHECKING:
+    from opentelemetry.context import Context
+    from opentelemetry.trace import Span
+
+    from fastagentic.core.call import LLMCall
+
     from .observer import OpenCall
     from .reader import EntryPoint, Reader
     from .spans import Attributes
@@ -40,20 +46,9 @@ class OpenAttempt:
     ) -> None:
         self.args = args
         self.kwargs = kwargs
-        outer.attempts += 1
-        asked = reader.read_request(entry, instance, entry.arguments(args, kwargs))
-        attributes: Attributes = {
-            names.ATTEMPT_NUMBER: outer.attempts,
-            names.ATTEMPT_PROVIDER: asked.provider,
-            names.ATTEMPT_MODEL: asked.model or "",
-            names.RUN_ID: outer.call.run_id,
-        }
-        if outer.call.run is not None:
-            attributes |= run_attributes(outer.call.run)
+        _tell_the_first(outer)
         parent = otel_context.get_current()
-        self._span = outer.tracer.start_span(
-            f"attempt {outer.attempts}", context=parent, kind=SpanKind.INTERNAL, attributes=attributes
-        )
+        self._span = _start(outer, reader.read_request(entry, instance, entry.arguments(args, kwargs)), parent)
         self._token = otel_context.attach(set_span_in_context(self._span, parent))
 
     def failed(self, error: BaseException) -> None:
@@ -70,3 +65,28 @@ class OpenAttempt:
         with END:
             self._span.end()
         return result
+
+
+def _tell_the_first(outer: OpenCall) -> None:
+    """Where the client made its first try itself and now, that one's error in hand, begins to retry: tell of the first, too."""
+    error = sys.exception()
+    if outer.attempts or error is None or id(error) == outer.handled:
+        return
+    span = _start(outer, outer.call, set_span_in_context(outer.span), outer.call.started_ns)
+    span.set_attribute(names.ERROR_TYPE, type(error).__qualname__)
+    span.set_status(ERROR)
+    span.end()
+
+
+def _start(outer: OpenCall, tried: LLMCall, parent: Context, started_ns: int | None = None) -> Span:
+    outer.attempts += 1
+    attributes: Attributes = {
+        names.ATTEMPT_NUMBER: outer.attempts,
+        names.ATTEMPT_PROVIDER: tried.provider,
+        names.ATTEMPT_MODEL: tried.model or "",
+        names.RUN_ID: outer.call.run_id,
+    }
+    if outer.call.run is not None:
+        attributes |= run_attributes(outer.call.run)
+    name = f"attempt {outer.attempts}"
+    return outer.tracer.start_span(name, parent, SpanKind.INTERNAL, attributes, start_time=started_ns)

@@ -37,6 +37,8 @@ class Content:
         content = call.content
         if content is None:
             return {}
+        if content.streamed is not None:
+            content.output_messages = content.streamed.messages(call.finish_reasons[0] if call.finish_reasons else None)
         found = {
             names.INPUT_MESSAGES: content.input_messages,
             names.OUTPUT_MESSAGES: content.output_messages,

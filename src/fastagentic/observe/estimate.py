@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
+from fastagentic.core.names import Operation
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -15,6 +17,8 @@ if TYPE_CHECKING:
 
     from .reader import Reader
 
+ESTIMATED: Final = frozenset({Operation.CHAT, Operation.TEXT_COMPLETION})
+"""Text in, text out: of a picture or a recording the characters tell nothing."""
 CHARACTERS_PER_TOKEN: Final = 4
 ENCODE_AT_MOST: Final = 20_000  # characters; some 3 ms of encoding
 

@@ -6,6 +6,7 @@ everything else that happens to a call happens here. Nothing in here may raise i
 
 from __future__ import annotations
 
+import sys
 import threading
 import time
 from types import CoroutineType
@@ -14,13 +15,15 @@ from typing import TYPE_CHECKING, Any, Final
 from opentelemetry import context as otel_context
 from opentelemetry.trace import SpanKind, Status, StatusCode, set_span_in_context
 
+from fastagentic.core.call import Content as Captured
 from fastagentic.core.guard import never_break
 from fastagentic.core.ids import format_trace_id
 from fastagentic.core.names import StreamEnd
 
 from .attempt import OpenAttempt
 from .context import CALL_KEY, RUN_KEY, detach, is_suppressed
-from .estimate import estimate
+from .estimate import ESTIMATED, estimate
+from .reader import Role
 from .spans import end_attributes, span_name, start_attributes
 from .stream import observed
 
@@ -33,13 +36,16 @@ if TYPE_CHECKING:
     from fastagentic.core.call import LLMCall
     from fastagentic.pricing import Pricing
 
+    from .content import Content
     from .finished import FinishedCalls
     from .reader import EntryPoint, Reader
 
 OPEN: Final = never_break("observe the start of a call")
 READ: Final = never_break("read a response")
 CHUNK: Final = never_break("read a chunk of a stream")
+WRITE: Final = never_break("write to a request")
 PRICE: Final = never_break("price a call")
+CAPTURE: Final = never_break("capture the content of a call")
 FINISH: Final = never_break("finish a call")
 
 ERROR: Final = Status(StatusCode.ERROR)  # without a description: exception texts can echo a prompt
@@ -72,12 +78,14 @@ class Observer:
         finished: FinishedCalls,
         *,
         propagate: bool = True,
+        content: Content | None = None,
         on_unrecorded: Callable[[LLMCall, SpanContext, Context], None] | None = None,
     ) -> None:
         self.tracer = tracer
         self.pricing = pricing
         self.finished = finished
         self.propagate = propagate
+        self.content = content
         self.on_unrecorded = on_unrecorded
 
     def open(
@@ -89,10 +97,15 @@ class Observer:
             if not is_suppressed(context):
                 outer: OpenCall | None = context.get(CALL_KEY)  # type: ignore[assignment]
                 if outer is None or outer.is_ended:
+                    outer = None
+                elif outer.reader is not reader:  # a client through which another one goes to the wire
+                    return NullCall(args, kwargs)
+                role = reader.role(None if outer is None else outer.call, entry, entry.arguments(args, kwargs))
+                if role is Role.CALL:
                     if not reader.HAS_CALCULATOR:
                         self.pricing.warm_up()
                     return OpenCall(self, reader, entry, instance, args, kwargs, context)
-                if outer.reader is reader:
+                if role is Role.ATTEMPT and outer is not None:
                     return OpenAttempt(outer, reader, entry, instance, args, kwargs)
         return NullCall(args, kwargs)
 
@@ -102,7 +115,7 @@ class OpenCall:
 
     __slots__ = (
         "_arguments", "_arrivals", "_context", "_dropped_at", "_end", "_observer", "_output", "_parent", "_started", "_token",
-        "args", "attempts", "call", "kwargs", "reader", "span",
+        "args", "attempts", "call", "handled", "kwargs", "reader", "span",
     )  # fmt: skip
 
     def __init__(
@@ -129,8 +142,9 @@ class OpenCall:
         )
         call.run_id = format_trace_id(span.get_span_context().trace_id) if call.run is None else call.run.run_id
         self.args = args
-        self.kwargs = reader.write_request(instance, kwargs, call.run_id) if observer.propagate else kwargs
+        self.kwargs = kwargs
         self.attempts = 0
+        self.handled = id(sys.exception())  # an error that the user is handling is none of a try
         self.call = call
         self.reader = reader
         self.span = span
@@ -141,6 +155,12 @@ class OpenCall:
         self._observer = observer
         self._output: list[str] = []
         self._parent = parent
+        with WRITE:
+            if observer.propagate:
+                self.kwargs = reader.write_request(instance, kwargs, call.run_id)
+            if observer.content is not None:
+                call.content = Captured()
+                reader.capture_request(call, arguments)
         self._context = otel_context.set_value(CALL_KEY, self, set_span_in_context(span, parent))
         self._token = otel_context.attach(self._context)
         self._started = time.perf_counter()
@@ -169,6 +189,8 @@ class OpenCall:
             return self._answered_later(result)
         with READ:
             self.reader.read_response(self.call, result)
+            if self.call.content is not None and not self.call.is_stream:
+                self.reader.capture_response(self.call, result)
         with READ:
             if self.call.is_stream and (stream := observed(result, self)) is not None:
                 return stream
@@ -190,6 +212,8 @@ class OpenCall:
             self._arrivals.append(time.perf_counter())
             if text := self.reader.read_chunk(self.call, chunk):
                 self._output.append(text)
+            if self.call.content is not None:
+                self.reader.capture_chunk(self.call, chunk)
         except Exception as error:  # noqa: BLE001  # as the guard does, at a quarter of its cost
             CHUNK.caught(error)
 
@@ -226,7 +250,11 @@ class OpenCall:
                 self.reader.read_error(call, error)
             if stream_end is not None:
                 call.read_arrivals(self._started, self._arrivals)
-                estimate(call.usage, self.reader, self._arguments, "".join(self._output))
+                is_refused = (
+                    isinstance(error, Exception) and not self._arrivals
+                )  # LiteLLM's text completions ask at the first chunk
+                if call.operation in ESTIMATED and not is_refused:
+                    estimate(call.usage, self.reader, self._arguments, "".join(self._output))
         with PRICE:
             call.cost = self._observer.pricing.price(call, self.reader.price)
         with FINISH:
@@ -239,6 +267,9 @@ class OpenCall:
             call.run.add(call)
         if span.is_recording():
             span.set_attributes(end_attributes(call))
+            with CAPTURE:  # of its own: a redaction of the user's that fails keeps the content out, and nothing else
+                if self._observer.content is not None:
+                    span.set_attributes(self._observer.content.attributes(call))
             if call.error_type is not None:
                 span.set_status(ERROR)
         elif self._observer.on_unrecorded is not None:

@@ -6,6 +6,7 @@ A further client is a module with these names; if it needs a change here or in t
 from __future__ import annotations
 
 from dataclasses import dataclass
+from enum import Enum
 from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
@@ -16,18 +17,37 @@ if TYPE_CHECKING:
     from fastagentic.core.names import Operation
 
 
+class Seam(Enum):
+    """What is patched, and what our wrapper does there."""
+
+    DOOR = "the attribute; a call is observed"
+    TRIES = "as EVERYWHERE, a function that tries what it is handed as `original_function`: each try goes through a door"
+    EVERYWHERE = "every module that holds the function, as no attribute of the client's own is asked at each call"
+
+
+class Role(Enum):
+    """What a call is that goes through a door."""
+
+    CALL = "an LLM call: an LLM span"
+    ATTEMPT = "a try of the call around it: an attempt span"
+    NOTHING = "the call around it on its way to the wire, or no LLM call: no span"
+
+
 @dataclass(slots=True, frozen=True)
 class EntryPoint:
     """One method or function of a client through which LLM calls are made.
 
     `module` is waited for and `attribute` of it is patched, found at call time by the client itself; sync or async is
-    seen by looking at it. `argument` names the positional arguments, in order, for clients that take them so.
+    seen by looking at it. `positional` names the positional arguments, in order, for clients that take them so. `operation`
+    is None, and `shape` empty, where one attribute serves many operations: the reader then asks the request.
     """
 
     module: str
     attribute: str
-    operation: Operation
+    operation: Operation | None
     positional: tuple[str, ...] = ()
+    shape: str = "chat"
+    seam: Seam = Seam.DOOR
 
     def arguments(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Mapping[str, Any]:
         """All arguments of a call by name."""
@@ -46,6 +66,9 @@ class Reader(Protocol):
     def read_request(self, entry: EntryPoint, instance: Any, arguments: Mapping[str, Any]) -> LLMCall:
         """The call as asked for. `instance` is the object the method is bound to, None for a function."""
 
+    def role(self, outer: LLMCall | None, entry: EntryPoint, arguments: Mapping[str, Any]) -> Role:
+        """What this call is, made inside `outer`, an open call of the same client, or inside none."""
+
     def write_request(self, instance: Any, kwargs: dict[str, Any], trace_id: str) -> dict[str, Any]:
         """The keyword arguments with the run's id lent to the gateway, where it takes one and none was set."""
 
@@ -57,6 +80,15 @@ class Reader(Protocol):
 
     def read_error(self, call: LLMCall, error: BaseException) -> None:
         """Read what a failed answer still says (headers)."""
+
+    def capture_request(self, call: LLMCall, arguments: Mapping[str, Any]) -> None:
+        """Put the prompt and the tools into `call.content`; only called where content capture was asked for."""
+
+    def capture_response(self, call: LLMCall, response: Any) -> None:
+        """Put the answer into `call.content`; only called where content capture was asked for."""
+
+    def capture_chunk(self, call: LLMCall, chunk: Any) -> None:
+        """Add a chunk to `call.content.streamed`; only called where content capture was asked for."""
 
     def input_text(self, arguments: Mapping[str, Any]) -> str:
         """The text of the prompt, for the estimate only; it is kept nowhere."""

@@ -1,64 +1,98 @@
-"""The user's own prices: `instrument(prices={"gpt-4o": {"input": 2.0, "output": 8.0}})`, USD per million tokens."""
+"""Which of the user's entries names a call: exact before pattern, and the model that answered before the one asked for."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from decimal import Decimal, InvalidOperation
-from typing import TYPE_CHECKING, Final
+import fnmatch
+import re
+from typing import TYPE_CHECKING, Final, NamedTuple
 
-from fastagentic.core.errors import ConfigError
-
-from .rates import MILLION, Rates
+from .entries import read_entries
+from .spellings import spellings, table_id, undated
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
-    from fastagentic.core.call import Usage
+    from fastagentic.core.call import LLMCall
 
-ACCEPTED: Final = "input, output (both needed), cache_read, cache_write in USD per million tokens, and request in USD a call"
-KEYS: Final = frozenset({"input", "output", "cache_read", "cache_write", "request"})
+    from .entries import Entry
 
-
-@dataclass(slots=True, frozen=True)
-class Override:
-    """A model's own price: per token, and per request where one is charged."""
-
-    rates: Rates
-    per_request: Decimal
-
-    def price(self, usage: Usage) -> Decimal:
-        """USD for one call."""
-        return self.rates.price(usage) + self.per_request
+KEEP: Final = 1_000  # models
+WILD: Final = frozenset("*?[")
 
 
-def read_overrides(prices: Mapping[str, object]) -> dict[str, Override]:
-    """Overrides by model name, or by `provider/model`.
+class Matches(NamedTuple):
+    """The entries that name a model, best first: those with rates, and those with a discount."""
 
-    Raises: ConfigError that names the model, the key and what is accepted.
-    """
-    return {model: _read(model, entry) for model, entry in prices.items()}
-
-
-def _read(model: str, entry: object) -> Override:
-    where = f"prices[{model!r}]"
-    if not isinstance(entry, dict) or not {"input", "output"} <= entry.keys() <= KEYS:
-        raise ConfigError.of(where, entry, ACCEPTED, source="argument of instrument()")
-    amounts = {key: _amount(f"{where}[{key!r}]", value) for key, value in entry.items()}
-    per_token = {key: amount / MILLION for key, amount in amounts.items()}
-    rates = Rates(
-        input=per_token["input"],
-        output=per_token["output"],
-        cache_read=per_token.get("cache_read", per_token["input"]),
-        cache_write=per_token.get("cache_write", per_token["input"]),
-    )
-    return Override(rates, amounts.get("request", Decimal(0)))
+    rates: tuple[Entry, ...]
+    discounts: tuple[Entry, ...]
 
 
-def _amount(where: str, value: object) -> Decimal:
-    try:
-        amount = Decimal(str(value))
-    except InvalidOperation:
-        amount = Decimal("NaN")
-    if not amount.is_finite() or amount < 0:
-        raise ConfigError.of(where, value, "an amount of USD, 0 or more", source="argument of instrument()")
-    return amount
+class Pattern(NamedTuple):
+    """A key with wildcards; one with a slash is also held against `provider/model`."""
+
+    has_slash: bool
+    matches: re.Pattern[str]
+    entries: tuple[Entry, ...]
+
+
+class Overrides:
+    """The user's prices and discounts, asked by call."""
+
+    def __init__(self, prices: Mapping[str, object], source: str) -> None:
+        entries = read_entries(prices, source)
+        self._exact = {key: found for key, found in entries.items() if not WILD & set(key)}
+        self._patterns = [
+            Pattern("/" in key, re.compile(fnmatch.translate(key)), found)
+            for key, found in sorted(entries.items(), key=lambda item: -len(item[0]))
+            if WILD & set(key)
+        ]
+        self._matches: dict[tuple[str | None, ...], Matches] = {}
+
+    def matches(self, call: LLMCall) -> Matches:
+        """What the user says about this call, whatever the date."""
+        key = (call.provider, call.facts.provider, call.response_model, call.model)
+        found = self._matches.get(key)
+        if found is None:
+            if len(self._matches) >= KEEP:
+                self._matches.clear()
+            found = self._matches[key] = self._find(call)
+        return found
+
+    def names(self) -> list[str]:
+        """All keys without wildcards."""
+        return list(self._exact)
+
+    def _find(self, call: LLMCall) -> Matches:
+        providers = _providers(call)
+        named = [
+            entry
+            for model in dict.fromkeys((call.response_model, call.model))
+            if model
+            for entry in self._naming(providers, _models(call.provider, model))
+        ]
+        found = list({id(entry): entry for entry in named}.values())
+        return Matches(
+            tuple(entry for entry in found if entry.tariff is not None),
+            tuple(entry for entry in found if entry.discount is not None),
+        )
+
+    def _naming(self, providers: list[str], models: list[str]) -> Iterator[Entry]:
+        """Exact provider/model, exact model, then patterns, the longest first."""
+        full = [f"{provider}/{model}" for model in models for provider in providers]
+        for name in (*full, *models):
+            yield from self._exact.get(name, ())
+        for pattern in self._patterns:
+            if any(pattern.matches.match(name) for name in (*models, *(full if pattern.has_slash else ()))):
+                yield from pattern.entries
+
+
+def _providers(call: LLMCall) -> list[str]:
+    """The names a user may call the provider by: the conventions', the gateway's own, the price table's."""
+    names = (call.provider, (call.facts.provider or "").removeprefix("@"), table_id(call.provider))
+    return list(dict.fromkeys(name.lower() for name in names if name))
+
+
+def _models(provider: str, model: str) -> list[str]:
+    """The names a user may call the model by: as it stands, without prefixes, without the date of a snapshot."""
+    names = [name.lower() for name in spellings(provider, model)]
+    return list(dict.fromkeys([*names, *map(undated, names)]))

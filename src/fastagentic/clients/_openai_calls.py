@@ -1,0 +1,272 @@
+"""Which calls of the OpenAI SDK are observed: those that a gateway answers; all, where the user names the client.
+
+Where the request tells the gateway, the call is observed from its start. Where only the response can, nothing at all is
+made before it: its headers in hand, the span is made with the start that the call had, or it is not made. A span
+that was started to be thrown away would have passed every processor's `on_start` and every sampler.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import copy
+import time
+import weakref
+from contextvars import ContextVar
+from types import CoroutineType
+from typing import TYPE_CHECKING, Any, Final
+
+import wrapt
+from opentelemetry import context as otel_context
+from opentelemetry.trace import Tracer
+
+from fastagentic.core.guard import never_break
+from fastagentic.gateways import recognise
+from fastagentic.observe.context import CALL_KEY, detach, is_suppressed
+from fastagentic.observe.observer import NullCall, Observer, OpenCall
+from fastagentic.observe.reader import Role
+
+from . import openai
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Iterator
+
+    from opentelemetry.context import Context
+    from opentelemetry.trace import Span
+
+    from fastagentic.observe.reader import EntryPoint, Reader
+
+OPEN: Final = never_break("observe the start of a call of the OpenAI SDK")
+READ: Final = never_break("read a response of the OpenAI SDK")
+
+IN_FLIGHT: Final[ContextVar[Flight | None]] = ContextVar("fastagentic-openai-call", default=None)
+
+
+class SdkObserver(Observer):
+    """An observer of the calls that a gateway answers; of all when `is_named`."""
+
+    def __init__(self, observer: Observer, *, is_named: bool) -> None:
+        vars(self).update(vars(observer))  # whatever an observer has
+        self._is_named = is_named
+
+    def open(self, reader: Reader, entry: EntryPoint, instance: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> NullCall:
+        """Start observing a call, or waiting for what its response says. Never raises."""
+        with OPEN:
+            if entry.attribute.endswith("_process_response"):
+                _heard(kwargs)
+            elif reader.role(None, entry, (arguments := {**entry.arguments(args, kwargs)})) is Role.CALL:
+                context = otel_context.get_current()
+                if not is_suppressed(context) and not _is_inside_another(context):
+                    return Flight(self, reader, entry, instance, arguments, context)
+        return NullCall(args, kwargs)
+
+    def is_observed(self, instance: Any, options: Any) -> bool:
+        """Whether a call is observed whatever the response says."""
+        return self._is_named or openai.gateway_of(instance, options) is not None
+
+
+class Flight(NullCall):
+    """A request under way. A null call, unless the request or the response says that it is observed."""
+
+    __slots__ = ("_about", "_call", "_observer", "_started", "_started_ns", "_token", "response")
+
+    def __init__(
+        self,
+        observer: SdkObserver,
+        reader: Reader,
+        entry: EntryPoint,
+        instance: Any,
+        arguments: dict[str, Any],
+        context: Context,
+    ) -> None:
+        super().__init__((), arguments)
+        self.response: Any = None
+        self._observer = observer
+        self._about = (reader, entry, instance, (), arguments, context)
+        self._call: OpenSdkCall | None = None
+        self._started_ns, self._started = time.time_ns(), time.perf_counter()
+        if observer.is_observed(instance, arguments["options"]):
+            observer.pricing.warm_up()
+            self._call = OpenSdkCall(observer, *self._about)
+            self.kwargs = self._call.kwargs
+        self._token = IN_FLIGHT.set(self)
+
+    def failed(self, error: BaseException) -> None:
+        """The SDK raised; a gateway may have answered all the same."""
+        with READ:
+            self._land(self.response or getattr(error, "response", None))
+        if self._call is not None:
+            self._call.failed(error)
+
+    def received(self, result: Any) -> Any:
+        """The SDK answered."""
+        with READ:
+            self._land(self.response)
+        return result if self._call is None else self._call.received(result)
+
+    def _land(self, response: Any) -> None:
+        """Read the response's headers: here at the latest it is known who answered."""
+        with contextlib.suppress(ValueError):  # a coroutine that was closed in another context
+            IN_FLIGHT.reset(self._token)
+        if response is None:
+            return
+        gateway = recognise.by_response(str(self._about[2].base_url), openai.lower(response.headers))
+        if self._call is None and gateway is not None:
+            self._call = self._late()
+        if self._call is not None:
+            openai.read_answered_by(self._call.call, gateway, response)
+
+    def _late(self) -> OpenSdkCall:
+        """The call, with the start that it had."""
+        observer = copy.copy(self._observer)
+        observer.tracer = _StartedEarlier(observer.tracer, self._started_ns)
+        observer.propagate = False  # the request has left
+        observer.pricing.warm_up()
+        call = OpenSdkCall(observer, *self._about)
+        call.start_at(self._started_ns, self._started)
+        return call
+
+
+class OpenSdkCall(OpenCall):
+    """An open call that also sees into the SDK's raw and streaming responses."""
+
+    __slots__ = ()
+
+    def start_at(self, started_ns: int, started: float) -> None:
+        """Have the call begin earlier, by both clocks."""
+        self.call.started_ns = started_ns
+        self._started = started
+
+    def received(self, result: Any) -> Any:
+        """The result itself, or the stream handed through; of a raw response, the response with the stream in it."""
+        response = getattr(result, "http_response", None)
+        if response is None or type(result) is CoroutineType:
+            return super().received(result)
+        if self.call.is_stream:
+            self._put_stream_into(result)
+        elif response.is_closed:
+            super().received(openai.json_of(response))
+        else:
+            self._follow(response)
+        return result
+
+    def _put_stream_into(self, raw: Any) -> None:
+        """Where the user's `parse()` will find it: making the stream reads nothing from the wire."""
+        stream = None
+        with READ:
+            stream = raw._parse()
+        observed = super().received(stream)
+        with READ:
+            raw._parsed_by_type[raw._cast_to] = observed
+
+    def _follow(self, response: Any) -> None:
+        """The user reads the body when they please; the call ends with it."""
+        with READ:
+            detach(self._token)
+            response.stream = _Body(response.stream, self, response)
+            return
+        self._finish()
+
+    def body_read(self, body: Any) -> None:
+        """The body was read, or closed before its end."""
+        with READ:
+            self.reader.read_response(self.call, body)
+        self._finish()
+
+    def body_failed(self, error: BaseException) -> None:
+        """The body broke off."""
+        self._finish(error=error)
+
+
+class _Body(wrapt.BaseObjectProxy[Any]):
+    """The byte stream of a response that the user reads; JSON is kept for us to read, anything else is not."""
+
+    def __init__(self, wrapped: Any, call: OpenSdkCall, response: Any) -> None:
+        super().__init__(wrapped)
+        self._self_call = call
+        self._self_dropped = weakref.finalize(self, call.abandoned)
+        self._self_kept: list[bytes] | None = [] if "json" in response.headers.get("content-type", "") else None
+        self._self_like = (type(response), response.status_code, response.headers)
+
+    def __iter__(self) -> Iterator[bytes]:
+        try:
+            for piece in self.__wrapped__:
+                self._self_keep(piece)
+                yield piece
+        except BaseException as error:
+            self._self_broke(error)
+            raise
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        try:
+            async for piece in self.__wrapped__:
+                self._self_keep(piece)
+                yield piece
+        except BaseException as error:
+            self._self_broke(error)
+            raise
+
+    def close(self) -> None:
+        """The response was read to its end, or given up."""
+        try:
+            self.__wrapped__.close()
+        finally:
+            self._self_end()
+
+    async def aclose(self) -> None:
+        """The response was read to its end, or given up."""
+        try:
+            await self.__wrapped__.aclose()
+        finally:
+            self._self_end()
+
+    def _self_keep(self, piece: bytes) -> None:
+        if self._self_kept is not None:
+            self._self_kept.append(piece)
+
+    def _self_broke(self, error: BaseException) -> None:
+        if not isinstance(error, GeneratorExit):  # the reader had enough: it closes the response
+            self._self_dropped.detach()
+            self._self_call.body_failed(error)
+
+    def _self_end(self) -> None:
+        self._self_dropped.detach()
+        self._self_call.body_read(self._self_json())
+
+    def _self_json(self) -> Any:
+        """What was kept, decoded by a response of the same kind: it may be compressed."""
+        if not self._self_kept:
+            return None
+        kind, status, headers = self._self_like
+        try:
+            return openai.json_of(kind(status, headers=headers, content=b"".join(self._self_kept)))
+        except Exception:  # noqa: BLE001  # half a body
+            return None
+
+
+class _StartedEarlier(Tracer):
+    """A tracer whose spans began when the call did."""
+
+    def __init__(self, tracer: Tracer, started_ns: int) -> None:
+        self._tracer = tracer
+        self._started_ns = started_ns
+
+    def start_span(self, *args: Any, **kwargs: Any) -> Span:
+        """A span of the tracer's, with that start."""
+        return self._tracer.start_span(*args, **{**kwargs, "start_time": self._started_ns})
+
+    def start_as_current_span(self, *args: Any, **kwargs: Any) -> Any:
+        """As the tracer does it."""
+        return self._tracer.start_as_current_span(*args, **kwargs)
+
+
+def _heard(arguments: dict[str, Any]) -> None:
+    """A response has come in: note it on the call in flight, which will read it."""
+    flight = IN_FLIGHT.get()
+    if flight is not None:
+        flight.response = arguments.get("response")
+
+
+def _is_inside_another(context: Context) -> bool:
+    """Whether the request is part of a call that is observed already: LiteLLM's, say."""
+    outer: Any = context.get(CALL_KEY)
+    return outer is not None and not outer.is_ended

@@ -1,0 +1,42 @@
+"""Which models the calls in the store were made with, and how their costs are known. Asked by `fastagentic prices`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    import sqlite3
+
+
+@dataclass(slots=True, frozen=True)
+class SeenModel:
+    """A model that was asked for and the one that answered, at one provider through one gateway, as the calls say it.
+
+    Of the `calls`, `stated` have a cost that the gateway stated (what its cache answered is not among them), and
+    `unpriced` have none.
+    """
+
+    provider: str | None
+    spelled: str | None
+    """The gateway's own spelling of the provider."""
+    model: str | None
+    answered: str | None
+    gateway: str | None
+    calls: int
+    stated: int
+    unpriced: int
+
+
+_SEEN: Final = """
+    SELECT provider, target_provider, model, response_model, gateway, COUNT(*),
+        COALESCE(SUM(cost_source = 'gateway' AND cache_hit IS NOT 1), 0),
+        COALESCE(SUM(cost_source = 'unknown'), 0)
+    FROM calls WHERE COALESCE(response_model, model) IS NOT NULL
+    GROUP BY 1, 2, 3, 4, 5 ORDER BY 6 DESC, 3, 4, 1
+"""
+
+
+def seen_models(connection: sqlite3.Connection) -> list[SeenModel]:
+    """The models in the store, most called first."""
+    return [SeenModel(*row) for row in connection.execute(_SEEN)]
