@@ -101,7 +101,8 @@ PORTKEY: Final = (
         Row("portkey", path, path, "chat", "gpt-4o-mini", CHAT)
         for path in (
             "chat.completions.parse", "beta.chat.completions.parse", "openai_client.chat.completions.parse",
-            "openai_client.chat.completions.with_raw_response.create", "openai_client.with_raw_response.chat.completions.create",
+            "openai_client.chat.completions.with_raw_response.create",
+            "openai_client.with_raw_response.chat.completions.create",
         )
     ),
     Row("portkey", "completions.create", "completions.create", "text_completion", "gpt-3.5-turbo-instruct", TEXT, WITH_USAGE),
@@ -117,7 +118,8 @@ PORTKEY: Final = (
     Row("portkey", "audio.transcriptions.create", "audio.transcriptions.create", "transcription", "gpt-4o-transcribe", files,
         STREAMED),
     Row("portkey", "audio.translations.create", "audio.translations.create", "transcription", "gpt-4o-transcribe", files),
-    Row("portkey", "audio.speech.create", "audio.speech.create", "speech", "tts-1", SPEECH, states_usage=False, is_priced=False),
+    Row("portkey", "audio.speech.create", "audio.speech.create", "speech", "tts-1", SPEECH, states_usage=False,
+        is_priced=False),
     Row("portkey", "moderations.create", "moderations.create", "moderation", "omni-moderation-latest", INPUT,
         states_usage=False, is_priced=False),
     Row("portkey", "post", "post", "rerank", "rerank-v3.5", asks(url="/rerank", query="cost", documents=["four cents"]),

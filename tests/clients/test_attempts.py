@@ -1,4 +1,4 @@
-"""What LiteLLM tries by itself (fallbacks, retries, the Router) is one LLM span with the winner's answer, its tries below it."""
+"""What LiteLLM tries by itself (fallbacks, retries, the Router) is one LLM span with the winner's answer, the tries below."""
 
 from __future__ import annotations
 

@@ -120,7 +120,7 @@ def test_a_cancelled_call_is_one_span_that_says_so(cell: Cell, stand_in: StandIn
 
     async def cancel() -> None:
         task = asyncio.create_task(awaited(function, arguments))
-        while not stand_in.exchanges:  # the request is with the provider
+        while not stand_in.exchanges:  # noqa: ASYNC110  # the request is with the provider
             await asyncio.sleep(0.001)
         task.cancel()
         with pytest.raises(asyncio.CancelledError):

@@ -1,8 +1,8 @@
 """Environments of their own for other people's packages: made by uv, kept in the user's cache, made once.
 
-An environment holds what its row asks for, this checkout (editable, so that it never grows old) and, wherever `uv.lock` has
-a package, the version locked there. It is named after the hash of all that; the next run finds it. Used here and by
-`tests/coexistence`.
+An environment holds what its row asks for and this checkout, editable, so that it never grows old; what fastagentic and the
+clients need is at the versions of `uv.lock`. It is named after the hash of all that, and the next run finds it. Used here and
+by `tests/coexistence`.
 """
 
 from __future__ import annotations
@@ -30,8 +30,9 @@ REPO: Final = Path(__file__).resolve().parents[2]
 INSTALL_S: Final = 900
 RUN_S: Final = 120
 EXPORT: Final = (
-    "export", "--frozen", "--no-default-groups", "--extra=litellm", "--extra=portkey", "--no-hashes", "--no-emit-project", "--no-header", "--no-annotate",
-)  # fmt: skip
+    *("export", "--frozen", "--no-default-groups", "--extra=litellm", "--extra=portkey"),
+    *("--no-hashes", "--no-emit-project", "--no-header", "--no-annotate"),
+)
 CONFLICT: Final = "No solution found"
 COMPLAINT: Final = re.compile(r"^fastagentic|not observed", re.MULTILINE)
 KEPT: Final = ("PATH", "LANG", "LC_ALL", "TMPDIR", "SYSTEMROOT")
@@ -67,7 +68,9 @@ class Environment:
         env = {name: os.environ[name] for name in KEPT if name in os.environ}
         env |= {"HOME": str(home), "FASTAGENTIC_HOME": str(home), "LITELLM_LOCAL_MODEL_COST_MAP": "True", **variables}
         done = _run(str(python), str(program), *arguments, cwd=home, env=env, timeout_s=RUN_S)
-        told = f"{program.name} {' '.join(arguments)} ended with {done.returncode}:\n{done.stdout[-2000:]}\n{done.stderr[-6000:]}"
+        told = (
+            f"{program.name} {' '.join(arguments)} ended with {done.returncode}:\n{done.stdout[-2000:]}\n{done.stderr[-6000:]}"
+        )
         assert done.returncode == 0, told
         assert not COMPLAINT.search(done.stderr), told
         return json.loads(done.stdout.splitlines()[-1])

@@ -29,7 +29,11 @@ class ToolCall:
     def message(self, number: int) -> dict[str, Any]:
         """The message as OpenAI spells it."""
         function = {"name": self.name, "arguments": json.dumps(self.arguments)}
-        return {"role": "assistant", "content": None, "tool_calls": [{"id": f"t{number}", "type": "function", "function": function}]}
+        return {
+            "role": "assistant",
+            "content": None,
+            "tool_calls": [{"id": f"t{number}", "type": "function", "function": function}],
+        }
 
 
 class ScriptedStandIn(StandIn):

@@ -104,7 +104,9 @@ class Played:
         return self.store.execute(question).fetchall()
 
     def calls(self) -> list[Any]:
-        return self.rows("SELECT calls.*, attributes ->> '$.\"gen_ai.response.id\"' AS id FROM calls JOIN spans USING (trace_id, span_id)")
+        return self.rows(
+            "SELECT calls.*, attributes ->> '$.\"gen_ai.response.id\"' AS id FROM calls JOIN spans USING (trace_id, span_id)"
+        )
 
 
 @pytest.fixture(scope="module", params=FRAMEWORKS, ids=str)

@@ -3,31 +3,14 @@
 from __future__ import annotations
 
 from decimal import Decimal
-from typing import Any
 
 import pytest
-from genai_prices import Usage as TableUsage
-from genai_prices import calc_price
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
-from fastagentic.core.call import GatewayFacts, LLMCall, Usage
-from fastagentic.core.errors import ConfigError
-from fastagentic.core.names import CacheStatus, CostSource, Operation
+from fastagentic.core.call import GatewayFacts, Usage
+from fastagentic.core.names import CacheStatus, CostSource
 from fastagentic.pricing import Pricing
-from fastagentic.pricing.rates import Rates, measure
-from fastagentic.pricing.table import PriceTable
 
-MODELS = [("openai", "gpt-4o-mini"), ("anthropic", "claude-sonnet-4-5"), ("gcp.gemini", "gemini-2.5-pro")]
-
-
-def call(model: str = "gpt-4o-mini", **more: Any) -> LLMCall:
-    usage = more.pop("usage", Usage(input_tokens=1000, output_tokens=200))
-    return LLMCall("portkey", "portkey", Operation.CHAT, more.pop("provider", "openai"), model, usage=usage, **more)
-
-
-def no_calculator(_: LLMCall) -> None:
-    return None
+from .calls import call, no_calculator
 
 
 def test_the_table_prices_what_nobody_stated() -> None:
@@ -112,50 +95,96 @@ def test_a_cost_that_no_bill_can_have_is_not_taken(stated: float) -> None:
     assert cost.usd == Decimal("0.00027")
 
 
-@pytest.mark.parametrize(
-    "entry",
-    [
-        {"input": 1}, {"input": 1, "output": 2, "inptu": 3}, {"input": "cheap", "output": 1}, {"input": -1, "output": 1},
-        {"input": float("nan"), "output": 1}, 3, None,
-    ],
-)  # fmt: skip
-def test_a_bad_override_is_refused_by_name(entry: Any) -> None:
-    with pytest.raises(ConfigError, match=r"prices\['gpt-4o'\]"):
-        Pricing({"gpt-4o": entry})
+# --- LiteLLM's 0 ----------------------------------------------------------------------------------
+
+FREE = GatewayFacts(cost_usd=0.0)
 
 
-counts = st.integers(min_value=0, max_value=3_000_000)
+def test_litellms_0_for_a_model_that_it_has_no_price_for_is_not_taken() -> None:
+    """It states and calculates 0 for claude-opus-4-1, which its list has lost: the table knows better."""
+    opus = call("claude-opus-4-1", provider="anthropic", client="litellm", facts=FREE)
+    cost = Pricing().price(opus, lambda _: Decimal(0))
+    assert cost is not None
+    assert (cost.usd, cost.source) == (Decimal("0.03"), CostSource.PRICE_TABLE)
 
 
-@settings(max_examples=60, deadline=None)
-@given(st.sampled_from(MODELS), counts, counts, st.floats(0, 1), st.floats(0, 1))
-def test_kept_rates_give_the_librarys_own_price(
-    model: tuple[str, str], size: int, output: int, read_share: float, write_share: float
-) -> None:
-    read = int(size * read_share)
-    write = int((size - read) * write_share) if model[0] == "anthropic" else 0
-    usage = Usage(size, output, cache_read_tokens=read, cache_write_tokens=write)
-    found = TABLE.price(*model, usage)
-    assert found is not None
-    library = calc_price(
-        TableUsage(input_tokens=size, output_tokens=output, cache_read_tokens=read, cache_write_tokens=write),
-        model[1],
-        provider_id={"gcp.gemini": "google"}.get(model[0], model[0]),
+def test_litellms_0_for_a_model_that_nobody_knows_is_unknown() -> None:
+    cost = Pricing().price(call("nobody-1", provider="fireworks_ai", client="litellm", facts=FREE), lambda _: Decimal(0))
+    assert cost is not None
+    assert (cost.usd, cost.source) == (None, CostSource.UNKNOWN)
+
+
+def test_litellms_0_for_the_machine_of_ones_own_is_0() -> None:
+    for facts in (FREE, GatewayFacts()):
+        cost = Pricing().price(call("llama3.1", provider="ollama", client="litellm", facts=facts), lambda _: Decimal(0))
+        assert cost is not None
+        assert cost.usd == 0
+
+
+def test_a_proxys_0_is_taken_where_the_table_knows_nothing_else() -> None:
+    known, own = (
+        Pricing().price(call(model, client="openai", gateway="litellm", facts=FREE), no_calculator)
+        for model in ("gpt-4o", "ours")
     )
-    assert found[0] == library.total_price
+    assert known is not None
+    assert own is not None
+    assert (known.usd, known.source) == (Decimal("0.0045"), CostSource.PRICE_TABLE)
+    assert (own.usd, own.source) == (Decimal(0), CostSource.GATEWAY)
 
 
-TABLE = PriceTable()
+def test_an_answer_without_tokens_may_cost_0() -> None:
+    cost = Pricing().price(call(client="litellm", facts=FREE, usage=Usage(images=1)), no_calculator)
+    assert cost is not None
+    assert (cost.usd, cost.source) == (Decimal(0), CostSource.GATEWAY)
 
 
-def test_tiered_prices_are_not_taken_for_linear_ones() -> None:
-    def tiered(usage: Usage) -> Decimal:
-        rate = Decimal("0.0000025") if (usage.input_tokens or 0) > 200_000 else Decimal("0.00000125")
-        return rate * (usage.input_tokens or 0)
-
-    assert measure(tiered) is None
+def test_portkeys_0_is_its_word() -> None:
+    cost = Pricing().price(call(facts=FREE), no_calculator)
+    assert cost is not None
+    assert (cost.usd, cost.source) == (Decimal(0), CostSource.GATEWAY)
 
 
-def test_linear_prices_are_found_exactly() -> None:
-    rates = Rates(Decimal("0.0000025"), Decimal("0.00001"), Decimal("0.00000125"), Decimal("0.000003"))
-    assert measure(rates.price) == rates
+# --- what a calculator is not told ----------------------------------------------------------------
+
+
+def test_a_tier_is_priced_by_the_table_and_not_by_a_calculator_that_is_not_told() -> None:
+    cost = Pricing().price(call("gpt-4o", client="litellm", service_tier="batch"), lambda _: Decimal(9))
+    assert cost is not None
+    assert cost.usd == Decimal("0.00225")
+
+
+def test_prompts_kept_for_an_hour_are_priced_by_the_table() -> None:
+    usage = Usage(input_tokens=1000, output_tokens=0, cache_write_tokens=1000, cache_write_1h_tokens=1000)
+    one = call("claude-haiku-4-5", provider="anthropic", client="litellm", usage=usage)
+    cost = Pricing().price(one, lambda _: Decimal(9))
+    assert cost is not None
+    assert cost.usd == Decimal("0.002")
+
+
+def test_the_calculator_is_still_asked_where_the_table_knows_nothing() -> None:
+    usage = Usage(input_tokens=1000, output_tokens=0, web_searches=1)
+    cost = Pricing().price(call("ours", client="litellm", usage=usage), lambda _: Decimal(9))
+    assert cost is not None
+    assert cost.usd == 9
+
+
+# --- what the rule says ---------------------------------------------------------------------------
+
+
+def test_every_cost_says_which_rule_priced_it() -> None:
+    mine = Pricing({"gpt-4o*": {"input": 1, "output": 2}})
+    stated = call(facts=GatewayFacts(cost_usd=0.5))
+    rules = [
+        mine.price(call(), no_calculator),
+        Pricing().price(stated, no_calculator),
+        Pricing().price(call(client="litellm"), lambda _: Decimal(1)),
+        Pricing().price(call(), no_calculator),
+        Pricing().price(call("nobody-knows-1"), no_calculator),
+    ]
+    assert [cost.rule for cost in rules if cost is not None] == [
+        "your price for gpt-4o* (argument of instrument())",
+        "stated by portkey",
+        "litellm's calculator",
+        "genai-prices, openai/gpt-4o-mini",
+        "no rule knows the model, or what it charges by was not counted",
+    ]

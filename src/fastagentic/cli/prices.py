@@ -21,7 +21,7 @@ from fastagentic.store.reader import open_store
 from . import words
 from .errors import FAILED, say, stop
 from .options import AsJson  # noqa: TC001  # typer reads it at run time
-from .tables import Column, print_json, print_table
+from .tables import Column, console, print_json, print_table
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -89,9 +89,11 @@ def _print_model(pricing: Pricing, model: str, provider: str | None, at_ns: int,
         Column("also", rank=5, is_number=False),
         Column("discount", rank=1),
         Column("valid", rank=4, is_number=False),
-        Column("from", rank=6, is_number=False),
     )
     print_table(columns, [_cells(rule, band) for rule in found for band in reversed(rule.bands)])
+    target = console()
+    for rule in found:
+        target.print(words.printable(rule.text), soft_wrap=True)  # with a path in it: never cut in two
     say(_NOTE)
 
 
@@ -115,7 +117,6 @@ def _cells(rule: Rule, band: Band) -> tuple[str, ...]:
         ", ".join(others) or words.NOTHING,
         words.NOTHING if rule.discount is None else f"{rule.discount.normalize():f} %",
         _valid(rule),
-        rule.text,
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import sys
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
@@ -58,6 +59,7 @@ def _async_door(observer: Observer, reader: Reader, entry: EntryPoint) -> Callab
 
 def _retrying_door(observer: Observer, reader: Reader, entry: EntryPoint) -> Callable[..., Any]:
     def door(wrapped: Callable[..., Any], instance: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        observer.retrying(sys.exception())
         with TRY:
             tried = kwargs.get("original_function")
             if tried is not None:

@@ -58,8 +58,11 @@ FUNCTIONS: Final = (
     (_GOOGLE, ("generate_content_stream", "agenerate_content_stream"), GOOGLE, ("model", "contents")),
 )
 
-# They retry the bare function that failed, which no door sees. The synchronous ones retry the public one.
-RETRIES: Final = ((_MAIN, "acompletion_with_retries", CHAT), (_MAIN, "aresponses_with_retries", RESPONSES))
+# What `num_retries` ends in. The asynchronous ones are handed the bare function that failed, which no door sees.
+RETRIES: Final = (
+    (_MAIN, ("completion_with_retries", "acompletion_with_retries"), CHAT),
+    (_MAIN, ("responses_with_retries", "aresponses_with_retries"), RESPONSES),
+)
 
 # From 1.109 on, Router is a facade that serves the methods of the other class; a release has them in one of the two.
 ROUTERS: Final = (("litellm.router", "Router"), ("litellm.router_python_core", "PythonCore"))
@@ -86,7 +89,7 @@ GENERIC: Final[Mapping[str, tuple[Operation, str]]] = {
     "generate_content_stream": GOOGLE,
     "agenerate_content_stream": GOOGLE,
 }
-"""What the Router's generic methods are handed -> what it does. Whatever else they are handed makes no LLM call that we tell."""
+"""What the Router's generic methods are handed -> what it does. Whatever else they are handed is no LLM call that we tell."""
 
 ENTRY_POINTS: Final = (
     *(
@@ -94,7 +97,11 @@ ENTRY_POINTS: Final = (
         for module, functions, (operation, shape), positional in FUNCTIONS
         for name in functions
     ),
-    *(EntryPoint(module, name, operation, (), shape, Seam.TRIES) for module, name, (operation, shape) in RETRIES),
+    *(
+        EntryPoint(module, name, operation, (), shape, Seam.TRIES)
+        for module, functions, (operation, shape) in RETRIES
+        for name in functions
+    ),
     *(
         EntryPoint(module, f"{owner}.{name}", operation, positional, shape)
         for module, owner in ROUTERS

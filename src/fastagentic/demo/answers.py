@@ -79,8 +79,8 @@ def asked_texts(body: Mapping[str, Any]) -> list[str]:
     found: list[str] = []
     for name in ASKED:
         asked = body.get(name) or ()
-        for item in (asked,) if isinstance(asked, (str, dict)) else asked:
-            found.append(text_of(item) if isinstance(item, dict) else str(item))
+        items = (asked,) if isinstance(asked, (str, dict)) else asked
+        found.extend(text_of(item) if isinstance(item, dict) else str(item) for item in items)
     return found
 
 

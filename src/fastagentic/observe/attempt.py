@@ -4,7 +4,6 @@
 
 from __future__ import annotations
 
-import sys
 from typing import TYPE_CHECKING, Any, Final
 
 from opentelemetry import context as otel_context
@@ -46,7 +45,6 @@ class OpenAttempt:
     ) -> None:
         self.args = args
         self.kwargs = kwargs
-        _tell_the_first(outer)
         parent = otel_context.get_current()
         self._span = _start(outer, reader.read_request(entry, instance, entry.arguments(args, kwargs)), parent)
         self._token = otel_context.attach(set_span_in_context(self._span, parent))
@@ -67,10 +65,9 @@ class OpenAttempt:
         return result
 
 
-def _tell_the_first(outer: OpenCall) -> None:
-    """Where the client made its first try itself and now, that one's error in hand, begins to retry: tell of the first, too."""
-    error = sys.exception()
-    if outer.attempts or error is None or id(error) == outer.handled:
+def tell_the_first(outer: OpenCall, error: BaseException) -> None:
+    """A client that makes its first try itself begins to retry, that one's error in hand: tell of the first, too."""
+    if outer.attempts:
         return
     span = _start(outer, outer.call, set_span_in_context(outer.span), outer.call.started_ns)
     span.set_attribute(names.ERROR_TYPE, type(error).__qualname__)

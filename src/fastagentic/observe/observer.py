@@ -6,7 +6,6 @@ everything else that happens to a call happens here. Nothing in here may raise i
 
 from __future__ import annotations
 
-import sys
 import threading
 import time
 from types import CoroutineType
@@ -20,7 +19,7 @@ from fastagentic.core.guard import never_break
 from fastagentic.core.ids import format_trace_id
 from fastagentic.core.names import StreamEnd
 
-from .attempt import OpenAttempt
+from .attempt import OpenAttempt, tell_the_first
 from .context import CALL_KEY, RUN_KEY, detach, is_suppressed
 from .estimate import ESTIMATED, estimate
 from .reader import Role
@@ -109,13 +108,20 @@ class Observer:
                     return OpenAttempt(outer, reader, entry, instance, args, kwargs)
         return NullCall(args, kwargs)
 
+    def retrying(self, error: BaseException | None) -> None:
+        """A client begins to retry what failed with this error."""
+        with OPEN:
+            outer: OpenCall | None = otel_context.get_value(CALL_KEY)  # type: ignore[assignment]
+            if outer is not None and not outer.is_ended and error is not None:
+                tell_the_first(outer, error)
+
 
 class OpenCall:
     """One logical call between its start and its end; the door and the stream proxy hold it."""
 
     __slots__ = (
         "_arguments", "_arrivals", "_context", "_dropped_at", "_end", "_observer", "_output", "_parent", "_started", "_token",
-        "args", "attempts", "call", "handled", "kwargs", "reader", "span",
+        "args", "attempts", "call", "kwargs", "reader", "span",
     )  # fmt: skip
 
     def __init__(
@@ -144,7 +150,6 @@ class OpenCall:
         self.args = args
         self.kwargs = kwargs
         self.attempts = 0
-        self.handled = id(sys.exception())  # an error that the user is handling is none of a try
         self.call = call
         self.reader = reader
         self.span = span

@@ -14,8 +14,6 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 from fastagentic.core.call import Cost
 from fastagentic.core.names import CostSource
 
-from .overrides import Overrides
-from .price_file import ARGUMENT, read_given
 from .table import PriceTable, is_tier
 
 if TYPE_CHECKING:
@@ -23,6 +21,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from fastagentic.core.call import LLMCall
+
+    from .overrides import Overrides
 
 ZERO: Final = Decimal(0)
 LITELLM: Final = "litellm"
@@ -50,9 +50,10 @@ class Pricing:
     Raises: ConfigError that names the file, the key, the value and what is accepted.
     """
 
-    def __init__(self, prices: Mapping[str, object] | str | os.PathLike[str] | None = None, *, source: str = ARGUMENT) -> None:
-        given, source = read_given(prices, source)
-        self.overrides = Overrides(given, source) if given else None
+    def __init__(
+        self, prices: Mapping[str, object] | str | os.PathLike[str] | None = None, *, source: str = "argument of instrument()"
+    ) -> None:
+        self.overrides = None if prices is None else _overrides(prices, source)
         self.table = PriceTable()
 
     def warm_up(self) -> None:
@@ -127,6 +128,14 @@ class Pricing:
             if entry.holds(at_ns):
                 return Priced(entry.less(priced.usd), priced.source, f"{priced.rule}, {entry.rule}")
         return priced
+
+
+def _overrides(prices: object, source: str) -> Overrides | None:
+    from .overrides import Overrides  # with the parsers of both kinds of files: 12 ms that most scripts need not pay
+    from .price_file import read_given
+
+    given, source = read_given(prices, source)
+    return Overrides(given, source) if given else None
 
 
 def _is_billed(call: LLMCall) -> bool:

@@ -64,7 +64,7 @@ def named_call(provider: str | None, model: str, *, spelled: str | None = None, 
 
 
 def _guess(model: str) -> str:
-    """Who sells a model of this name, by the table's rules or LiteLLM's list, else the only one who does; empty: nobody knows."""
+    """Who sells a model of this name, by the table or LiteLLM's list, else the only one who does; empty: nobody knows."""
     found = find(NOBODY, model)
     if found is not None:
         return found.provider

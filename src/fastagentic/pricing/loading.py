@@ -1,6 +1,6 @@
 """Importing genai-prices late, beside programs that are in the middle of their calls. The only place that imports it.
 
-genai-prices imports httpx2. The OpenAI SDK (2.54) looks `httpx2` up in `sys.modules` at every call and uses what it finds there,
+genai-prices imports httpx2. The OpenAI SDK (2.54) looks `httpx2` up in `sys.modules` at every call and uses what it finds,
 half imported or not: for those 70 ms, whichever thread imports it, its callers would get AttributeErrors. While the
 import lasts, the SDK finds what a finished import would show.
 """

@@ -15,7 +15,6 @@ from fastagentic.core.errors import ConfigError
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-ARGUMENT: Final = "argument of instrument()"
 ACCEPTED: Final = "a mapping of models to prices, or the path of a TOML or JSON file that holds one"
 
 READERS: Final[dict[str, Callable[[str], Any]]] = {
@@ -24,12 +23,12 @@ READERS: Final[dict[str, Callable[[str], Any]]] = {
 }
 
 
-def read_given(prices: object, source: str = ARGUMENT) -> tuple[Mapping[str, object], str]:
+def read_given(prices: object, source: str) -> tuple[Mapping[str, object], str]:
     """The mapping, and where it came from: `source`, or the path of the file.
 
     Raises: ConfigError that names the file, what is wrong with it and what would do.
     """
-    if prices is None or prices == "":  # an empty variable
+    if prices == "":  # an empty variable
         return {}, source
     if isinstance(prices, Mapping):
         return prices, source

@@ -24,7 +24,9 @@ def weather(city: str) -> str:
 with fastagentic.run("smolagents-report", user="u-42") as run:
     answers = [
         CodeAgent(tools=[weather], model=model, verbosity_level=0).run("Is it raining in Kiel?"),
-        CodeAgent(tools=[weather], model=model, stream_outputs=True, verbosity_level=0).run("Is it raining in Kiel, in pieces?"),
+        CodeAgent(tools=[weather], model=model, stream_outputs=True, verbosity_level=0).run(
+            "Is it raining in Kiel, in pieces?"
+        ),
         ToolCallingAgent(tools=[weather], model=model, verbosity_level=0).run("Is it raining in Bonn?"),
     ]
 
