@@ -39,8 +39,15 @@ def canned(monkeypatch: pytest.MonkeyPatch) -> None:
         await asyncio.sleep(0)
         return answer
 
-    monkeypatch.setattr(dispatch, "_PYTHON_ACOMPLETION", acompletion)
-    monkeypatch.setattr(dispatch, "_PYTHON_COMPLETION", lambda *_, **__: answer)
+    def completion(*_: Any, **__: Any) -> Any:
+        return answer
+
+    for module, names in (
+        (dispatch, ("_PYTHON_COMPLETION", "_PYTHON_ACOMPLETION")),
+        (litellm.main, ("completion", "acompletion")),
+    ):
+        for name, function in zip(names, (completion, acompletion), strict=True):
+            monkeypatch.setattr(module, name, function)
 
 
 def runs_of(memory: Memory) -> Counter[str]:
