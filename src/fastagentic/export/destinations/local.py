@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Final, cast
 
 from opentelemetry.sdk.trace import SpanProcessor
 from opentelemetry.trace import format_span_id, format_trace_id
@@ -19,6 +19,9 @@ if TYPE_CHECKING:
     from opentelemetry.sdk.trace import ReadableSpan, Span
 
     from fastagentic.store.rows import AttributeValue
+
+
+OF_A_RUN: Final = frozenset({names.WORKFLOW_NAME, names.AGENT_NAME})
 
 
 class LocalDestination(SpanProcessor):
@@ -69,5 +72,15 @@ def stored(span: ReadableSpan | StoredSpan) -> StoredSpan:
         started_ns=span.start_time or 0,
         ended_ns=span.end_time or 0,
         status=span.status.status_code.name.lower(),
-        attributes=cast("Mapping[str, AttributeValue]", dict(span.attributes or {})),
+        attributes=cast("Mapping[str, AttributeValue]", _ours(span.attributes or {})),
     )
+
+
+def _ours(attributes: Mapping[str, object]) -> dict[str, object]:
+    """A span's attributes; of a run's, no `gen_ai.*` but its own.
+
+    LiteLLM's `otel` callback writes usage, and the prompt, on whatever span is current: a run has none of either.
+    """
+    if names.WORKFLOW_NAME not in attributes:
+        return dict(attributes)
+    return {name: value for name, value in attributes.items() if not name.startswith("gen_ai.") or name in OF_A_RUN}
