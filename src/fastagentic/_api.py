@@ -19,8 +19,11 @@ from .clients._patch import Patches
 from .core.config import SETTINGS, read_names, setting
 from .core.errors import ConfigError
 from .core.guard import never_break
-from .export.pipeline import pipeline_on
-from .export.provider import provider_for, tracer_of
+from .export.chosen import Terms, choose
+from .export.pipeline import pipeline_on, side_by_side
+from .export.provider import makes_provider, provider_for, tracer_of
+from .export.self_metrics import SelfMetrics
+from .export.signals import FlushOnTerm
 from .export.trace_ids import pending_trace_id
 from .observe.content import Content
 from .observe.finished import FinishedCalls
@@ -39,7 +42,7 @@ if TYPE_CHECKING:
     from opentelemetry.trace import SpanContext, Tracer, TracerProvider
 
     from .core.call import LLMCall
-    from .export.destinations.local import LocalDestination
+    from .export.destination import Destination
 
 logger = logging.getLogger("fastagentic")
 
@@ -53,12 +56,13 @@ _has_exit_hook = False
 def instrument(
     *,
     service_name: str | None = None,
-    destinations: Sequence[str] | None = None,
+    destinations: Sequence[str | Destination] | None = None,
     clients: Sequence[str] | None = None,
     capture_content: bool | None = None,
     redact: Callable[[str], str] | None = None,
     propagate: bool | None = None,
     prices: Mapping[str, object] | str | os.PathLike[str] | None = None,
+    durability: str | None = None,
     tracer_provider: TracerProvider | None = None,
     meter_provider: MeterProvider | None = None,
 ) -> None:
@@ -66,8 +70,9 @@ def instrument(
 
     Args:
         service_name: `service.name` of the provider that we make; `OTEL_SERVICE_NAME` beats it.
-        destinations: where spans go: `["local"]`, or `[]` for nowhere (calls are still priced and counted). None: from
-            `FASTAGENTIC_DESTINATIONS`, else local.
+        destinations: where spans go: any of `local`, `otlp`, `otlp=<endpoint>`, `langfuse`, `console`, and objects with the
+            names of `fastagentic.export.Destination`; `[]` for nowhere (calls are still priced and counted). None: what the
+            environment speaks of (`FASTAGENTIC_DESTINATIONS`, else `OTEL_*` and `LANGFUSE_*`), else local.
         clients: which clients to observe, of `portkey`, `litellm` and `openai`. None: all, now or when they are imported; of
             the OpenAI SDK's calls those that a gateway answers, and all of them where `openai` is named here.
         capture_content: put prompts, answers, tool calls and tools on the span, as the conventions' JSON. None: no.
@@ -76,6 +81,8 @@ def instrument(
         prices: own prices and discounts by model, `provider/model` or pattern, USD per million tokens:
             `{"gpt-4o": {"input": 2, "output": 8}, "azure/*": {"discount": 15}}`; or the path of a TOML or JSON file of the
             same. None: the file that `FASTAGENTIC_PRICES` names, if any.
+        durability: `crash`: a span is on disk before the call returns, so that SIGKILL loses none. None: `normal`, which
+            can lose the last second then.
         tracer_provider: make spans with this provider; None: the global one, or one of ours if there is none.
         meter_provider: record metrics with this provider; None: the global one.
 
@@ -170,30 +177,33 @@ class Instrumentation:
 
     def __init__(self, arguments: dict[str, Any]) -> None:
         self.arguments = arguments
-        names = _chosen("destinations", arguments, ("local",))
         observed = _chosen("clients", arguments, tuple(CLIENTS))
         is_named = setting("clients", arguments.get("clients")) is not None
         propagate = setting("propagate", arguments.get("propagate"))
         captures = _captures_content(arguments)
-        keep_s = setting("keep")
         self.exit_timeout_s: float = setting("exit_timeout")
-        # The last that can find fault with a value: nothing is on yet.
         pricing = Pricing(setting("prices", arguments.get("prices")), source=_source("prices", arguments))
-        provider = provider_for(arguments.get("tracer_provider"), arguments.get("service_name"))
+        given = arguments.get("tracer_provider")
+        terms = _terms(arguments, only_ours=not makes_provider(given))
+        # The last that can find fault with a value: nothing is on yet.
+        self.destinations = choose(_destinations(arguments), terms, _source("destinations", arguments))
+        provider = provider_for(given, arguments.get("service_name"))
         self.tracer = tracer_of(provider)
         self._pipeline = pipeline_on(provider)
-        self._local = _local(keep_s) if "local" in names else None
-        if self._pipeline is not None:
-            self._pipeline.destinations = () if self._local is None else (self._local,)
+        self._meters = None
         self._finished = FinishedCalls(arguments.get("meter_provider"))
+        self._self_metrics = SelfMetrics(self._finished.meter, self.destinations)
         observer = Observer(
             self.tracer,
             pricing,
             self._finished,
             propagate=propagate,
             content=Content(arguments.get("redact")) if captures else None,
-            on_unrecorded=self._store_unrecorded if self._local is not None else None,
+            on_unrecorded=self._store_unrecorded if self.destinations.local is not None else None,
         )
+        if self._pipeline is not None:
+            self._pipeline.open(self.destinations.sinks, self.destinations.deliveries, is_durable=terms.is_durable)
+        self._on_term = FlushOnTerm(self._flush_at_end)
         self._threads = ThreadContext()
         self._patches = [Patches(CLIENTS[name].observer(observer, is_named=is_named)) for name in observed]
         for name, patches in zip(observed, self._patches, strict=True):
@@ -203,19 +213,26 @@ class Instrumentation:
         """Deliver what is queued, within the time."""
         deadline = time.monotonic() + timeout_s
         is_settled = self._finished.flush(timeout_s)  # first: it may still end spans
-        left_ms = int(max(0.0, deadline - time.monotonic()) * 1000)
-        return (self._pipeline is None or self._pipeline.force_flush(left_ms)) and is_settled
+        targets = [] if self._pipeline is None else [self._pipeline.flush]
+        if self._meters is not None:
+            targets.append(self._meters.flush)
+        return side_by_side(targets, deadline) and is_settled
 
     def take_off(self) -> None:
         """Give everything back, then deliver what is queued."""
         for patches in reversed(self._patches):
             patches.take_off()
         self._threads.take_off()
-        self.flush(self.exit_timeout_s)
+        self._on_term.take_off()
+        self._self_metrics.take_off()
+        deadline = time.monotonic() + self.exit_timeout_s
         self._finished.close(self.exit_timeout_s)
         if self._pipeline is not None:
-            self._pipeline.shutdown()
-            self._pipeline.destinations = ()
+            self._pipeline.close(max(0.0, deadline - time.monotonic()))
+
+    def _flush_at_end(self) -> None:
+        """What the end of the process waits for, and no longer than it was told to."""
+        self.flush(self.exit_timeout_s)
 
     def _store_unrecorded(self, call: LLMCall, context: SpanContext, parent: Context) -> None:
         """A foreign provider has sampled the span out and recorded nothing: the local store still sees the call."""
@@ -232,8 +249,21 @@ class Instrumentation:
             status="unset" if call.error_type is None else "error",
             attributes={**start_attributes(call), **end_attributes(call)},
         )
-        if self._local is not None:
-            self._local.put(span)
+        if self.destinations.local is not None:
+            self.destinations.local.store(span)
+
+
+def _terms(arguments: Mapping[str, Any], *, only_ours: bool) -> Terms:
+    """What the settings say for every destination."""
+    return Terms(only_ours=only_ours, is_durable=arguments.get("durability") == "crash", keep_s=setting("keep"))
+
+
+def _destinations(arguments: Mapping[str, Any]) -> Sequence[str | Destination]:
+    """Those that were named, else what the environment speaks of."""
+    named = setting("destinations", arguments.get("destinations"))
+    if named is None:
+        return ("local",)
+    return read_names(named) if isinstance(named, str) else tuple(named)
 
 
 def _source(name: str, arguments: Mapping[str, Any]) -> str:
@@ -261,13 +291,6 @@ def _captures_content(arguments: Mapping[str, Any]) -> bool:
         mode = os.environ.get("OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT", "").strip().lower()
         return mode in ("span_only", "span_and_event", "true")
     return bool(setting("capture_content", arguments.get("capture_content")))
-
-
-def _local(keep_s: float | None) -> LocalDestination:
-    from .export.destinations.local import LocalDestination
-    from .store.location import store_path
-
-    return LocalDestination(store_path(), keep_s)
 
 
 def _is_disabled() -> bool:

@@ -80,6 +80,8 @@ class GatewayFacts:
     retries_exhausted: bool = False
     fallback_used: bool | None = None
     cost_usd: float | None = None
+    call_id: str | None = None
+    """The id by which the gateway's own log knows the call."""
 
     @property
     def is_cache_hit(self) -> bool:
@@ -101,11 +103,16 @@ class StreamedAnswer(Protocol):
 class Content:
     """Captured prompt and answer, as the conventions' JSON messages. Exists only where content capture was asked for."""
 
+    system_instructions: Sequence[Mapping[str, Any]] = ()
+    """Those given beside the messages; what a chat has among its messages stays there."""
+
     input_messages: Sequence[Mapping[str, Any]] = ()
     output_messages: Sequence[Mapping[str, Any]] = ()
     tool_definitions: Sequence[Mapping[str, Any]] = ()
     streamed: StreamedAnswer | None = None
     """The answer of a stream while it comes."""
+    error: str = ""
+    """The text of the exception that the call ended with."""
 
 
 NO_FACTS: Final = GatewayFacts()
@@ -152,6 +159,10 @@ class LLMCall:
     facts: GatewayFacts = NO_FACTS
     cost: Cost | None = None
     error_type: str | None = None
+    status_code: int | None = None
+    """HTTP status of the answer that the call failed with."""
+    retry_after_s: float | None = None
+    """How long that answer asks to wait before the next try."""
     stream_end: StreamEnd | None = None
     time_to_first_chunk_s: float | None = None
     chunk_gaps_s: list[float] = field(default_factory=list)

@@ -74,6 +74,11 @@ class Worker(Generic[T]):
         if not self._is_awake:
             self._wake()
 
+    @property
+    def waiting(self) -> int:
+        """Items that are queued and not yet taken; about, as others put and take meanwhile."""
+        return len(self._queue)
+
     def drain(self) -> None:
         """Handle what is queued now, on the calling thread; used where a result is needed before going on."""
         self._work(deadline=time.monotonic())

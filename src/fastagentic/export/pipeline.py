@@ -1,4 +1,4 @@
-"""The one span processor of ours on a provider, and the destinations behind it.
+"""The one span processor of ours on a provider: ended spans to the sinks, and encoded once to every delivery.
 
 A processor cannot be taken off a provider again: this one stays, and is empty while nothing is instrumented.
 """
@@ -8,17 +8,51 @@ from __future__ import annotations
 import threading
 import time
 import weakref
-from typing import TYPE_CHECKING, Any, Final
+from itertools import groupby
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from opentelemetry.sdk.trace import SpanProcessor
 
+from fastagentic.core import names
+from fastagentic.core.guard import never_break
+from fastagentic.core.worker import Worker
+
+from .encode import dressed, encode_attributes, encode_span, frame_of
+from .ours import leaving
+from .record import Record
+
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from opentelemetry.context import Context
     from opentelemetry.sdk.trace import ReadableSpan, Span
 
+    from .delivery import Delivery
+    from .record import Frame
+
+ENCODE: Final = never_break("encode a span")
+DRESS: Final = never_break("dress a span for a destination")
+
+WINDOW_S: Final = 0.25
+"""How long spans gather before they are encoded: what a SIGKILL can take, without `durability="crash"`."""
+CROWDED: Final = 10_000
+"""Spans waiting to be encoded, from which on callers encode their own: a burst costs time then, and no span."""
+LAST_LOOK_S: Final = 0.05
+
 _pipelines: Final[weakref.WeakKeyDictionary[Any, Pipeline]] = weakref.WeakKeyDictionary()
+
+
+class Sink(Protocol):
+    """A destination inside the process, which takes spans as they are: the local store, the console."""
+
+    def put(self, span: ReadableSpan) -> None:
+        """Queue an ended span. Called on the caller's thread: it must not wait."""
+
+    def flush(self, timeout_s: float) -> bool:
+        """Whether all that was put before has arrived."""
+
+    def close(self, timeout_s: float) -> bool:
+        """Flush, and give everything back."""
 
 
 def pipeline_on(provider: Any) -> Pipeline | None:
@@ -31,41 +65,109 @@ def pipeline_on(provider: Any) -> Pipeline | None:
 
 
 class Pipeline(SpanProcessor):
-    """Hands ended spans to each destination in turn; a destination's own queue keeps it off the caller's path."""
+    """Hands ended spans on; queues of its own and of the destinations keep the rest off the caller's path."""
 
     def __init__(self) -> None:
-        self.destinations: Sequence[SpanProcessor] = ()
+        self.sinks: Sequence[Sink] = ()
+        self.deliveries: Sequence[Delivery] = ()
+        self.is_durable = False
+        """Whether a span is on disk before the call returns (`durability="crash"`)."""
+        # Without an end: a crowd is met by `on_end`, and nothing is dropped here.
+        self._worker: Worker[ReadableSpan] = Worker("fastagentic-export", self._encode, window_s=WINDOW_S, capacity=1 << 60)
+
+    def open(self, sinks: Sequence[Sink], deliveries: Sequence[Delivery], *, is_durable: bool) -> None:
+        """Hand spans to these from here on; what dead processes have left for the deliveries goes out at once."""
+        self.sinks, self.deliveries, self.is_durable = sinks, deliveries, is_durable
+        for delivery in deliveries:
+            delivery.start()
 
     def on_start(self, span: Span, parent_context: Context | None = None) -> None:
         """Nothing: destinations see spans that have ended."""
 
     def on_end(self, span: ReadableSpan) -> None:
-        """Pass an ended span on."""
-        for destination in self.destinations:
-            destination.on_end(span)
+        """Pass an ended span on. What was sampled out goes to the sinks alone: it does not leave the process."""
+        for sink in self.sinks:
+            sink.put(span)
+        if self.deliveries and span.context.trace_flags.sampled:
+            if self.is_durable or self._worker.waiting >= CROWDED:
+                self._encode([span])
+            else:
+                self._worker.put(span)
+
+    def flush(self, timeout_s: float) -> bool:
+        """Flush all destinations side by side; True when every one of them has acknowledged everything in time."""
+        deadline = time.monotonic() + timeout_s
+        is_encoded = not self.deliveries or self._worker.flush(timeout_s)
+        return side_by_side([target.flush for target in (*self.sinks, *self.deliveries)], deadline) and is_encoded
 
     def force_flush(self, timeout_millis: int = 5_000) -> bool:
-        """Flush all destinations side by side; True when every one of them has taken everything in time."""
-        deadline = time.monotonic() + timeout_millis / 1000
-        results: dict[int, bool] = {}
-        threads = [
-            threading.Thread(target=_flush, args=(destination, deadline, results, number), daemon=True)
-            for number, destination in enumerate(self.destinations[1:], start=1)
-        ]
-        for thread in threads:
-            thread.start()
-        if self.destinations:
-            _flush(self.destinations[0], deadline, results, 0)
-        for thread in threads:
-            thread.join(max(0.0, deadline - time.monotonic()))
-        return len(results) == len(self.destinations) and all(results.values())
+        """As the SDK asks for it, when the user flushes the provider."""
+        return self.flush(timeout_millis / 1000)
+
+    def close(self, timeout_s: float) -> None:
+        """Let go of the destinations, each of which delivers what it can in the time."""
+        deadline = time.monotonic() + timeout_s
+        self._worker.close(timeout_s)
+        targets = (*self.sinks, *self.deliveries)
+        self.sinks = self.deliveries = ()
+        side_by_side([target.close for target in targets], deadline)
 
     def shutdown(self) -> None:
-        """The provider shuts down: so do the destinations."""
-        for destination in self.destinations:
-            destination.shutdown()
+        """The provider shuts down, for good: so do the destinations."""
+        self.close(5.0)
+
+    def _encode(self, spans: Sequence[ReadableSpan]) -> None:
+        """Encode spans and hand them to each delivery that wants them, in records of one frame."""
+        encoded = [(frame_of(span), one) for span in spans if (one := self._encoded(span)) is not None]
+        for frame, alike in groupby(encoded, key=lambda one: one[0]):
+            of_frame = [one for _, one in alike]
+            for delivery in self.deliveries:
+                self._deliver(delivery, frame, of_frame)
+
+    def _encoded(self, span: ReadableSpan) -> tuple[ReadableSpan, bytes] | None:
+        try:
+            return span, encode_span(span, leaving(span) if is_ours(span) else None)
+        except Exception as error:  # noqa: BLE001  # somebody's span can hold anything; counted for whoever wanted it
+            ENCODE.caught(error)
+            for delivery in self.deliveries:
+                delivery.note_drop(1, "not encodable")
+            return None
+
+    def _deliver(self, delivery: Delivery, frame: Frame, spans: Sequence[tuple[ReadableSpan, bytes]]) -> None:
+        destination, parts = delivery.destination, []
+        for span, encoded in spans:
+            with DRESS:
+                if destination.wants(span):
+                    more = destination.dress(span)
+                    parts.append(dressed(encoded, encode_attributes(more)) if more else encoded)
+        if parts:
+            delivery.put(Record(frame, b"".join(parts), len(parts), spans[-1][0].end_time or time.time_ns()))
 
 
-def _flush(destination: SpanProcessor, deadline: float, results: dict[int, bool], number: int) -> None:
-    left_ms = max(0.0, deadline - time.monotonic()) * 1000
-    results[number] = destination.force_flush(int(left_ms))
+def is_ours(span: ReadableSpan) -> bool:
+    """Whether fastagentic made the span."""
+    scope = span.instrumentation_scope
+    return scope is not None and scope.name == names.SCOPE
+
+
+def side_by_side(calls: Sequence[Callable[[float], bool]], deadline: float) -> bool:
+    """Call all of them at once with the time that is left; whether each of them said True before the deadline."""
+    results: list[bool] = []
+
+    def call(one: Callable[[float], bool]) -> None:
+        results.append(one(max(0.0, deadline - time.monotonic())))
+
+    threads = [threading.Thread(target=call, args=(one,), daemon=True) for one in calls[1:]]
+    try:
+        for thread in threads:
+            thread.start()
+    except RuntimeError:  # the interpreter is shutting down and starts no threads: set all going, then wait for each
+        for one in calls:
+            one(0.0)
+        results = [one(max(LAST_LOOK_S, deadline - time.monotonic())) for one in calls]
+        return all(results)
+    if calls:
+        call(calls[0])
+    for thread in threads:
+        thread.join(max(0.0, deadline - time.monotonic()))
+    return len(results) == len(calls) and all(results)

@@ -29,13 +29,21 @@ def provider_for(given: trace.TracerProvider | None, service_name: str | None) -
     global _ours
     if given is not None:
         return given
-    current = trace.get_tracer_provider()
-    if not type(current).__module__.startswith("opentelemetry.trace"):  # not the API's own placeholder
-        return current
+    if not _is_placeholder():
+        return trace.get_tracer_provider()
     if _ours is None:
         _ours = _build(service_name)
         trace.set_tracer_provider(_ours)
     return _ours
+
+
+def makes_provider(given: trace.TracerProvider | None) -> bool:
+    """Whether `provider_for` would hand out one of ours: on a user's own, what is not our span is the user's to export."""
+    return given is None and (_is_placeholder() or trace.get_tracer_provider() is _ours)
+
+
+def _is_placeholder() -> bool:
+    return type(trace.get_tracer_provider()).__module__.startswith("opentelemetry.trace")  # the API's own
 
 
 def tracer_of(provider: trace.TracerProvider) -> Tracer:

@@ -28,8 +28,8 @@ class FinishedCalls(Worker["OpenCall"]):
     def __init__(self, meter_provider: MeterProvider | None) -> None:
         super().__init__("fastagentic-calls", self._finish)
         self._meter_provider = meter_provider
-        meter = (meter_provider or otel_metrics).get_meter(names.SCOPE, __version__)
-        self._metrics = Metrics(meter, self.drain)
+        self.meter = (meter_provider or otel_metrics).get_meter(names.SCOPE, __version__)
+        self._metrics = Metrics(self.meter, self.drain)
 
     def _finish(self, batch: list[OpenCall]) -> None:
         ended = [call for call in batch if call.settle()]

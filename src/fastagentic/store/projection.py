@@ -57,8 +57,6 @@ def kind_of(attributes: Mapping[str, object]) -> SpanKind:
     """
     if names.ATTEMPT_NUMBER in attributes:
         return SpanKind.ATTEMPT
-    if names.WORKFLOW_NAME in attributes:  # LiteLLM's own `otel` callback writes its operation on whatever span is current
-        return SpanKind.RUN
     operation = attributes.get(names.OPERATION_NAME)
     return _KIND_OF.get(operation, SpanKind.CALL) if isinstance(operation, str) else SpanKind.OTHER
 

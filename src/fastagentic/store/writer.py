@@ -82,6 +82,10 @@ class StoreWriter(Generic[T]):
         """Queue a finished span. Never waits, never raises."""
         self._worker.put(item)
 
+    def drain(self) -> None:
+        """Store what is queued now, on the calling thread, in one try."""
+        self._worker.drain()
+
     def flush(self, timeout_s: float) -> bool:
         """Wait until all that was put before is stored; False when `timeout_s` seconds were not enough."""
         return self._worker.flush(timeout_s)

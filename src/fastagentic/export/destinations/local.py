@@ -2,56 +2,50 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final, cast
+from typing import TYPE_CHECKING, Any
 
-from opentelemetry.sdk.trace import SpanProcessor
 from opentelemetry.trace import format_span_id, format_trace_id
 
 from fastagentic.core import names
+from fastagentic.export.ours import leaving
 from fastagentic.store.rows import StoredSpan
 from fastagentic.store.writer import StoreWriter
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
     from pathlib import Path
 
-    from opentelemetry.context import Context
-    from opentelemetry.sdk.trace import ReadableSpan, Span
-
-    from fastagentic.store.rows import AttributeValue
+    from opentelemetry.sdk.trace import ReadableSpan
 
 
-OF_A_RUN: Final = frozenset({names.WORKFLOW_NAME, names.AGENT_NAME})
+class LocalDestination:
+    """Hands finished spans of our scope to the store's writer. The caller pays for an append.
 
+    `is_durable`: a span is in the store before the call returns, which costs the caller a transaction.
+    """
 
-class LocalDestination(SpanProcessor):
-    """Hands finished spans of our scope to the store's writer. The caller pays for an append."""
-
-    def __init__(self, path: Path, keep_s: float | None) -> None:
+    def __init__(self, path: Path, keep_s: float | None, *, is_durable: bool = False) -> None:
         self._writer: StoreWriter[ReadableSpan | StoredSpan] = StoreWriter(path, convert=stored, keep_s=keep_s)
-        self.is_on = True
+        self._is_durable = is_durable
 
-    def on_start(self, span: Span, parent_context: Context | None = None) -> None:
-        """Nothing: a span is stored when it has ended."""
-
-    def on_end(self, span: ReadableSpan) -> None:
+    def put(self, span: ReadableSpan) -> None:
         """Queue a span of ours."""
         scope = span.instrumentation_scope
-        if self.is_on and scope is not None and scope.name == names.SCOPE:
-            self._writer.put(span)
+        if scope is not None and scope.name == names.SCOPE:
+            self.store(span)
 
-    def put(self, span: StoredSpan) -> None:
-        """Queue a span that its provider did not record."""
-        if self.is_on:
-            self._writer.put(span)
+    def store(self, span: ReadableSpan | StoredSpan) -> None:
+        """Queue a span, also one that its provider did not record."""
+        self._writer.put(span)
+        if self._is_durable:
+            self._writer.drain()
 
-    def force_flush(self, timeout_millis: int = 5_000) -> bool:
+    def flush(self, timeout_s: float) -> bool:
         """Whether all that was queued before is in the store."""
-        return self._writer.flush(timeout_millis / 1000)
+        return self._writer.flush(timeout_s)
 
-    def shutdown(self) -> None:
-        """Called by the provider; the store is flushed and its thread ends."""
-        self._writer.close(5.0)
+    def close(self, timeout_s: float) -> bool:
+        """Flush the store and let its thread end."""
+        return self._writer.close(timeout_s)
 
     @property
     def dropped(self) -> int:
@@ -72,15 +66,10 @@ def stored(span: ReadableSpan | StoredSpan) -> StoredSpan:
         started_ns=span.start_time or 0,
         ended_ns=span.end_time or 0,
         status=span.status.status_code.name.lower(),
-        attributes=cast("Mapping[str, AttributeValue]", _ours(span.attributes or {})),
+        attributes=_ours(span),
     )
 
 
-def _ours(attributes: Mapping[str, object]) -> dict[str, object]:
-    """A span's attributes; of a run's, no `gen_ai.*` but its own.
-
-    LiteLLM's `otel` callback writes usage, and the prompt, on whatever span is current: a run has none of either.
-    """
-    if names.WORKFLOW_NAME not in attributes:
-        return dict(attributes)
-    return {name: value for name, value in attributes.items() if not name.startswith("gen_ai.") or name in OF_A_RUN}
+def _ours(span: ReadableSpan) -> dict[str, Any]:
+    attributes = leaving(span)
+    return dict(span.attributes or {}) if attributes is None else attributes

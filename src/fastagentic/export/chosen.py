@@ -1,0 +1,130 @@
+"""From the destinations that were chosen to what the pipeline hands spans to: sinks, and deliveries with their spools.
+
+A name is a row; its module is imported when it is chosen. A destination of the user's own is taken as it is.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Final
+
+from fastagentic.core.errors import ConfigError
+from fastagentic.store.location import store_home, store_path
+
+from .delivery import Delivery
+from .destination import Destination
+from .notes import spool_directory
+from .spool import Spool
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from pathlib import Path
+
+    from .destinations.local import LocalDestination
+    from .pipeline import Sink
+
+
+@dataclass(slots=True, frozen=True)
+class Terms:
+    """What holds for every destination."""
+
+    only_ours: bool = False
+    """On a provider of the user's own, whose other spans are the user's to export."""
+    is_durable: bool = False
+    request_timeout_s: float = 10.0
+    spool_bytes: int = 512 << 20
+    spool_age_s: float | None = 7 * 86_400.0
+    keep_s: float | None = None
+
+
+@dataclass(slots=True)
+class Chosen:
+    """The destinations of one `instrument()`."""
+
+    sinks: list[Sink] = field(default_factory=list)
+    deliveries: list[Delivery] = field(default_factory=list)
+    local: LocalDestination | None = None
+
+    def delivery(self, name: str) -> Delivery | None:
+        """The delivery of the destination of this name, if it is among them."""
+        return next((one for one in self.deliveries if one.destination.name == name), None)
+
+
+def _otlp(endpoint: str | None, terms: Terms) -> Destination:
+    from .destinations.otlp import OTLPDestination
+
+    name = "otlp" if endpoint is None else f"otlp={endpoint}"
+    return OTLPDestination(endpoint, name=name, only_ours=terms.only_ours)
+
+
+def _langfuse(_: str | None, terms: Terms) -> Destination:
+    from .destinations.langfuse import LangfuseDestination
+
+    return LangfuseDestination(only_ours=terms.only_ours)
+
+
+def _console() -> Sink:
+    from .destinations.console import ConsoleDestination
+
+    return ConsoleDestination()
+
+
+SENDS: Final[dict[str, Callable[[str | None, Terms], Destination]]] = {"otlp": _otlp, "langfuse": _langfuse}
+NAMES: Final = ("local", "console", *SENDS)
+
+
+def choose(asked: Sequence[str | Destination], terms: Terms, source: str) -> Chosen:
+    """Make what is asked for. Nothing is opened and nothing started yet.
+
+    Raises: ConfigError for a name that is none, an object that is no destination, or two of one name; and whatever a
+    destination finds wrong with its own settings.
+    """
+    chosen = Chosen()
+    for one in asked:
+        if one == "local":
+            chosen.local = _local(terms)
+            chosen.sinks.append(chosen.local)
+        elif one == "console":
+            chosen.sinks.append(_console())
+        else:
+            _add(chosen, _destination(one, terms, source), terms, source)
+    return chosen
+
+
+def _destination(asked: Any, terms: Terms, source: str) -> Destination:
+    if isinstance(asked, str):
+        name, _, endpoint = asked.partition("=")
+        if name in SENDS and (not endpoint or name == "otlp"):
+            return SENDS[name](endpoint or None, terms)
+    elif isinstance(asked, Destination):
+        return asked
+    accepted = f"any of: {', '.join(NAMES)}, otlp=<endpoint>; or an object with the names of fastagentic.export.Destination"
+    raise ConfigError.of("destinations", asked, accepted, source=source)
+
+
+def _add(chosen: Chosen, destination: Destination, terms: Terms, source: str) -> None:
+    if chosen.delivery(destination.name) is not None:
+        raise ConfigError.of("destinations", destination.name, "names that differ, as each has a spool", source=source)
+    chosen.deliveries.append(deliver_to(destination, store_home(), terms))
+
+
+def deliver_to(destination: Destination, home: Path, terms: Terms) -> Delivery:
+    """A delivery with its spool under `home`."""
+    spool = Spool(
+        spool_directory(home, destination.name, destination.endpoint),
+        max_bytes=terms.spool_bytes,
+        max_age_s=terms.spool_age_s,
+        on_dropped=lambda spans, reason: delivery.note_drop(spans, reason),
+        name=destination.name,
+        endpoint=destination.endpoint,
+    )
+    # A durable span comes as a record of its own: they gather before they are sent.
+    window_s = 0.25 if terms.is_durable else 0.0
+    delivery = Delivery(destination, spool, request_timeout_s=terms.request_timeout_s, window_s=window_s)
+    return delivery
+
+
+def _local(terms: Terms) -> LocalDestination:
+    from .destinations.local import LocalDestination
+
+    return LocalDestination(store_path(), terms.keep_s, is_durable=terms.is_durable)
