@@ -14,7 +14,9 @@ import litellm
 import litellm.chat_completions.dispatch as litellm_dispatch
 import portkey_ai
 from opentelemetry.trace import SpanKind, format_trace_id
-from portkey_ai.api_resources.types.chat_complete_type import ChatCompletionChunk
+from portkey_ai._vendor.openai._base_client import SyncAPIClient
+from portkey_ai._vendor.openai._models import FinalRequestOptions
+from portkey_ai.api_resources.types.chat_complete_type import ChatCompletionChunk, ChatCompletions
 
 from fastagentic.core import names
 
@@ -50,31 +52,28 @@ CHUNKS = 50
 
 @dataclass
 class Case:
-    """One kind of call; `weight` is how many of the lightest case it is worth, `module.attribute` what is replaced."""
+    """One kind of call; `weight` is how many of the lightest case it is worth.
+
+    `call` returns the answer, or the stream, as `ObservedByHand` reads it. `replaced` is the client's own work: owner,
+    attribute and what stands there instead, put there before anybody observes.
+    """
 
     name: str
     title: str
-    call: Callable[[], None]
+    call: Callable[[], Any]
     weight: int = 1
     is_stream: bool = False
-    owner: Any = None
-    attribute: str = ""
-    replacement: Any = None
-    also: tuple[tuple[Any, str], ...] = ()
+    replaced: tuple[tuple[Any, str, Any], ...] = ()
 
     @contextlib.contextmanager
     def prepared(self) -> Iterator[None]:
-        if self.owner is None:
-            yield
-            return
-        original = getattr(self.owner, self.attribute)
-        places = [(self.owner, self.attribute), *self.also]  # whatever else of the client holds the same function
-        for owner, attribute in places:
-            setattr(owner, attribute, self.replacement)
+        originals = [(owner, attribute, getattr(owner, attribute)) for owner, attribute, _ in self.replaced]
+        for owner, attribute, replacement in self.replaced:
+            setattr(owner, attribute, replacement)
         try:
             yield
         finally:
-            for owner, attribute in places:
+            for owner, attribute, original in originals:
                 setattr(owner, attribute, original)
 
 
@@ -93,7 +92,28 @@ class CannedStream:
         return next(self._chunks)
 
 
-CANNED_RESPONSE = httpx.Response(200, headers=HEADERS)
+CANNED_RESPONSE = httpx.Response(
+    200,
+    content=json.dumps(ANSWER),
+    headers={**HEADERS, "content-type": "application/json"},
+    request=httpx.Request("POST", "http://127.0.0.1:9/v1/chat/completions"),
+)
+
+
+class CannedRaw:
+    """What Portkey's door hands up: the response of the wire, which is parsed above it, or the stream in it."""
+
+    http_response = CANNED_RESPONSE
+    _cast_to = ChatCompletions
+
+    def __init__(self) -> None:
+        self._parsed_by_type: dict[type, Any] = {}
+
+    def _parse(self) -> Any:
+        return CannedStream(_PORTKEY_CHUNKS)
+
+    def parse(self) -> Any:
+        return self._parsed_by_type.get(self._cast_to) or self._parse()
 
 
 def portkey_chunks() -> list[ChatCompletionChunk]:
@@ -115,6 +135,12 @@ def litellm_answer() -> Any:
     return answer
 
 
+def portkey_answer() -> Any:
+    answer = ChatCompletions(**ANSWER)
+    answer._headers = CANNED_RESPONSE.headers
+    return answer
+
+
 def litellm_chunks() -> list[Any]:
     return [litellm.ModelResponseStream(**chunk.model_dump(exclude_none=True)) for chunk in portkey_chunks()]
 
@@ -133,10 +159,33 @@ CLIENT = portkey_ai.Portkey(
     http_client=httpx.Client(transport=mock_transport()),
 )
 _LITELLM_ANSWER, _LITELLM_CHUNKS = litellm_answer(), litellm_chunks()
+_PORTKEY_ANSWER, _PORTKEY_CHUNKS = portkey_answer(), portkey_chunks()
 
 
 def _portkey(**more: Any) -> Any:
     return CLIENT.chat.completions.create(model="gpt-4o-mini", messages=MESSAGES, temperature=0.2, max_tokens=512, **more)
+
+
+def _at_portkeys_door(**more: Any) -> Any:
+    """What `chat.completions.create` comes down to: one request of the SDK that Portkey vendors."""
+    raw = CLIENT.openai_client.request(ChatCompletions, OPTIONS, **more)
+    return raw.parse() if more else _PORTKEY_ANSWER  # else parsed by the SDK, observed or not
+
+
+OPTIONS = FinalRequestOptions(
+    method="post",
+    url="/chat/completions",
+    headers={"X-Stainless-Raw-Response": "true"},
+    json_data={"model": "gpt-4o-mini", "messages": MESSAGES, "temperature": 0.2, "max_tokens": 512},
+)
+
+
+def _request(self: Any, cast_to: Any, options: Any, *, stream: bool = False) -> Any:
+    return self._process_response(response=CANNED_RESPONSE)
+
+
+def _process_response(self: Any, *, response: Any) -> Any:
+    return CannedRaw()
 
 
 def _litellm(**more: Any) -> Any:
@@ -152,13 +201,19 @@ def _completion(*args: Any, **arguments: Any) -> Any:
     return CannedStream(_LITELLM_CHUNKS) if arguments.get("stream") else _LITELLM_ANSWER
 
 
-_COMPLETION = (litellm_dispatch, "_PYTHON_COMPLETION", _completion, ((litellm.main, "completion"),))
+_LITELLMS = ((litellm_dispatch, "_PYTHON_COMPLETION", _completion), (litellm.main, "completion", _completion))
+_PORTKEYS = ((SyncAPIClient, "request", _request), (SyncAPIClient, "_process_response", _process_response))
 
 CASES = (
-    Case("litellm-canned", "LiteLLM, its own work replaced by a canned answer", _litellm, 1, False, *_COMPLETION),
+    Case("portkey-canned", "Portkey, its own work replaced by a canned answer", _at_portkeys_door, 1, False, _PORTKEYS),
+    Case("litellm-canned", "LiteLLM, its own work replaced by a canned answer", _litellm, 1, False, _LITELLMS),
+    Case(
+        "portkey-stream", f"Portkey, a canned stream of {CHUNKS} chunks",
+        lambda: _drained(_at_portkeys_door(stream=True)), 4, True, _PORTKEYS,
+    ),
     Case(
         "litellm-stream", f"LiteLLM, a canned stream of {CHUNKS} chunks",
-        lambda: _drained(_litellm(stream=True)), 4, True, *_COMPLETION,
+        lambda: _drained(_litellm(stream=True)), 4, True, _LITELLMS,
     ),
     Case("portkey-whole", "Portkey SDK, whole, over a mock transport", _portkey, 8),
     Case("litellm-whole", "LiteLLM, whole, with mock_response", lambda: _litellm(mock_response="Four cents."), 10),
@@ -195,7 +250,7 @@ class ObservedByHand:
         return call
 
     def _stream(self, case: Case, facts: Facts) -> Callable[[], None]:
-        create = _portkey if case.name.startswith("portkey") else _litellm
+        create = _at_portkeys_door if case.name.startswith("portkey") else _litellm
 
         def call() -> None:
             started = time.perf_counter()

@@ -27,19 +27,52 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from typing import Self
 
+    from fastagentic.demo.reply import Reply
+
 NEEDED = ("websockets", "apscheduler", "redis", "mcp", "expression", "fastapi_sso", "uvicorn", "orjson")
 """What the proxy imports as it starts and LiteLLM itself does without; far from all of `litellm[proxy]`."""
 
 KEY = "sk-proxy"
 MODEL = "gpt-4o-mini"
+SERVED = {
+    "openai/gpt-4o-mini": "openai/gpt-4o-mini",
+    "gpt-3.5-turbo-instruct": "text-completion-openai/gpt-3.5-turbo-instruct",
+    "text-embedding-3-small": "openai/text-embedding-3-small",
+    "anthropic/claude-sonnet-4-5": "anthropic/claude-sonnet-4-5",
+    "gpt-image-1": "openai/gpt-image-1",
+    "gpt-4o-transcribe": "openai/gpt-4o-transcribe",
+    "tts-1": "openai/tts-1",
+    "cohere/rerank-v3.5": "cohere/rerank-v3.5",
+    "omni-moderation-latest": "openai/omni-moderation-latest",
+}
+"""Further groups, of one deployment each, and what LiteLLM calls their models."""
+AT_ROOT = ("anthropic/", "cohere/")
+"""Providers whose base URL has no `/v1`."""
+USE_CACHE = {"extra_body": {"cache": {"use-cache": True}}}
+"""What a request says that may be answered by the proxy's cache: the others reach the provider."""
 START_TIMEOUT_S = 90.0
 STOP_TIMEOUT_S = 10.0
+
+
+class Provider(StandIn):
+    """What stands behind the proxy: at `ok` it behaves as it is told to, whatever model is asked."""
+
+    behaves = "ok"
+
+    def reply(self, segment: str, endpoint: str, headers: dict[str, str], body: dict[str, Any]) -> Reply:
+        """Decide what a request gets, and note it in the log."""
+        return super().reply(self.behaves if segment == "ok" else segment, endpoint, headers, body)
+
+    def reset(self) -> None:
+        """Clear the log, and behave again."""
+        super().reset()
+        self.behaves, self.chunk_gap_s = "ok", 0.0
 
 
 class LiteLLMProxy:
     """`with LiteLLMProxy(provider) as proxy: OpenAI(**proxy.options)`."""
 
-    def __init__(self, provider: StandIn) -> None:
+    def __init__(self, provider: Provider) -> None:
         self.provider = provider
         self._scratch = contextlib.ExitStack()
 
@@ -109,17 +142,19 @@ class LiteLLMProxy:
                 self._deployment("broken", "fail-503"),
                 self._deployment("first", "fail-503_first"),
                 self._deployment("second", "ok_second"),
+                *(self._deployment(name, "ok", model) for name, model in SERVED.items()),
             ],
             "router_settings": {"num_retries": 0, "disable_cooldowns": True, "fallbacks": [{"first": ["second"]}]},
-            "litellm_settings": {"cache": True, "cache_params": {"type": "local"}, "telemetry": False},
+            "litellm_settings": {"cache": True, "cache_params": {"type": "local", "mode": "default_off"}, "telemetry": False},
             "general_settings": {"master_key": KEY},
         }
 
-    def _deployment(self, name: str, segment: str) -> dict[str, Any]:
-        parameters = {"api_base": self.provider.url(segment), "api_key": "sk-test", "max_retries": 0}
+    def _deployment(self, name: str, segment: str, model: str = f"openai/{MODEL}") -> dict[str, Any]:
+        url = self.provider.url(segment)
+        base = url.removesuffix("/v1") if model.startswith(AT_ROOT) else url
         return {
             "model_name": name,
-            "litellm_params": {"model": f"openai/{MODEL}", **parameters},
+            "litellm_params": {"model": model, "api_base": base, "api_key": "sk-test", "max_retries": 0},
             "model_info": {"id": f"deployment-{name}"},
         }
 
@@ -157,12 +192,12 @@ def proxy_for_session() -> Iterator[LiteLLMProxy]:
         if os.environ.get("CI", "").lower() == "true":
             pytest.fail(f"with CI=true nothing may be missing: {why}", pytrace=False)
         pytest.skip(f"without a real LiteLLM proxy: {why}")
-    with StandIn() as provider, LiteLLMProxy(provider) as proxy:
+    with Provider() as provider, LiteLLMProxy(provider) as proxy:
         yield proxy
 
 
 @pytest.fixture
 def litellm_proxy(proxy_for_session: LiteLLMProxy) -> LiteLLMProxy:
-    """The session's proxy, its provider's log empty. Its cache is not: ask it what no other test asks."""
+    """The session's proxy, its provider's log empty. Its cache is not: who uses it asks what no other test asks."""
     proxy_for_session.provider.reset()
     return proxy_for_session

@@ -64,10 +64,10 @@ class TickingClock:
 
 
 def tick(monkeypatch: pytest.MonkeyPatch, clock: TickingClock) -> None:
-    """Put the clock where spans get their times: the SDK and our observer. Threads need the real one."""
+    """Put the clock where spans get their times: the SDK, our observer and our clients. Threads need the real one."""
     monkeypatch.setattr(opentelemetry.sdk.trace, "time_ns", clock.time_ns)
     for name, module in list(sys.modules.items()):
-        if name.startswith("fastagentic.observe") and vars(module).get("time") is time:
+        if name.startswith(("fastagentic.observe", "fastagentic.clients")) and vars(module).get("time") is time:
             monkeypatch.setattr(module, "time", clock)
 
 

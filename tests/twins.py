@@ -7,7 +7,7 @@ import inspect
 import textwrap
 from typing import TYPE_CHECKING, Final
 
-from fastagentic.clients import _doors
+from fastagentic.clients import _doors, _openai_calls
 from fastagentic.observe.stream import ObservedAsyncStream, ObservedStream
 
 if TYPE_CHECKING:
@@ -19,9 +19,14 @@ TWINS: Final = [
     (ObservedStream.__next__, ObservedAsyncStream.__anext__),
     (ObservedStream.__enter__, ObservedAsyncStream.__aenter__),
     (ObservedStream.__exit__, ObservedAsyncStream.__aexit__),
+    (_openai_calls._Body.__iter__, _openai_calls._Body.__aiter__),
+    (_openai_calls._Body.close, _openai_calls._Body.aclose),
 ]
 
-A_NAMES: Final = {"anext": "next", "__aenter__": "__enter__", "__aexit__": "__exit__", "ObservedAsyncStream": "ObservedStream"}
+A_NAMES: Final = {
+    "anext": "next", "aclose": "close", "__aenter__": "__enter__", "__aexit__": "__exit__",
+    "ObservedAsyncStream": "ObservedStream",
+}  # fmt: skip
 
 
 class _Plain(ast.NodeTransformer):
@@ -31,6 +36,12 @@ class _Plain(ast.NodeTransformer):
     def visit_AsyncFunctionDef(self, node: ast.AsyncFunctionDef) -> ast.AST:
         plain = ast.FunctionDef(**{name: getattr(node, name) for name in node._fields})
         return self.generic_visit(plain)
+
+    def visit_AsyncFor(self, node: ast.AsyncFor) -> ast.AST:
+        return self.generic_visit(ast.For(**{name: getattr(node, name) for name in node._fields}))
+
+    def visit_Attribute(self, node: ast.Attribute) -> ast.AST:
+        return ast.Attribute(self.visit(node.value), A_NAMES.get(node.attr, node.attr), node.ctx)
 
     def visit_Name(self, node: ast.Name) -> ast.AST:
         return ast.Name(A_NAMES.get(node.id, node.id), node.ctx)

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from ._api import flush as flush
     from ._api import instrument as instrument
     from ._api import run as run
+    from ._api import score as score
     from ._api import uninstrument as uninstrument
     from .core.errors import ConfigError as ConfigError
     from .core.errors import FastagenticError as FastagenticError
@@ -24,16 +25,21 @@ if TYPE_CHECKING:
     from .core.run import RunUsage as RunUsage
     from .observe.context import current_run as current_run
     from .observe.context import suppress as suppress
+    from .observe.logs import RunLogFilter as RunLogFilter
+    from .observe.logs import add_run_ids as add_run_ids
 
 _HOMES: Final = {
     "ConfigError": ".core.errors",
     "FastagenticError": ".core.errors",
     "Run": ".core.run",
+    "RunLogFilter": ".observe.logs",
     "RunUsage": ".core.run",
+    "add_run_ids": ".observe.logs",
     "current_run": ".observe.context",
     "flush": "._api",
     "instrument": "._api",
     "run": "._api",
+    "score": "._api",
     "suppress": ".observe.context",
     "uninstrument": "._api",
 }

@@ -5,7 +5,6 @@ The public functions of the same names stand here; the package exports them lazi
 
 from __future__ import annotations
 
-import atexit
 import logging
 import os
 import threading
@@ -14,12 +13,16 @@ from typing import TYPE_CHECKING, Any, Final
 
 from opentelemetry import trace as otel_trace
 
+from ._settings_file import load_settings_file
 from .clients import CLIENTS
 from .clients._patch import Patches
-from .core.config import SETTINGS, read_names, setting
+from .core.config import DEFAULT, resolved, setting
+from .core.environment import chosen_destinations, is_disabled
 from .core.errors import ConfigError
+from .core.exit import AtExit
 from .core.guard import never_break
 from .export.chosen import Terms, choose
+from .export.further import Further
 from .export.pipeline import pipeline_on, side_by_side
 from .export.provider import makes_provider, provider_for, tracer_of
 from .export.self_metrics import SelfMetrics
@@ -42,7 +45,9 @@ if TYPE_CHECKING:
     from opentelemetry.trace import SpanContext, Tracer, TracerProvider
 
     from .core.call import LLMCall
+    from .export.chosen import Chosen
     from .export.destination import Destination
+    from .observe.logs import RunIdsOnRecords
 
 logger = logging.getLogger("fastagentic")
 
@@ -63,6 +68,7 @@ def instrument(
     propagate: bool | None = None,
     prices: Mapping[str, object] | str | os.PathLike[str] | None = None,
     durability: str | None = None,
+    logs: bool | None = None,
     tracer_provider: TracerProvider | None = None,
     meter_provider: MeterProvider | None = None,
 ) -> None:
@@ -83,6 +89,7 @@ def instrument(
             same. None: the file that `FASTAGENTIC_PRICES` names, if any.
         durability: `crash`: a span is on disk before the call returns, so that SIGKILL loses none. None: `normal`, which
             can lose the last second then.
+        logs: put `run_id`, `trace_id` and `span_id` on log records. None: no.
         tracer_provider: make spans with this provider; None: the global one, or one of ours if there is none.
         meter_provider: record metrics with this provider; None: the global one.
 
@@ -102,8 +109,9 @@ def instrument(
             if _current.arguments != arguments:
                 logger.warning("fastagentic.instrument() was called again with other arguments; the first stay in force")
             return
-        if _is_disabled():
+        if is_disabled(os.environ):
             return
+        load_settings_file()
         _current = Instrumentation(arguments)
         _register_exit_hook()
 
@@ -172,6 +180,39 @@ def run(
     )
 
 
+def score(
+    run_id: str | uuid.UUID,
+    name: str,
+    value: float | bool | str,
+    *,
+    comment: str | None = None,
+    data_type: str | None = None,
+    config_id: str | None = None,
+) -> bool:
+    """Judge a run, by its id, in Langfuse: also one that is over, also from another process.
+
+    Args:
+        run_id: of the run, its 32 hex digits or the text that was given to `run`.
+        name: of the score, such as `quality`.
+        value: a number, a truth or a text, as `data_type` says: `NUMERIC`, `BOOLEAN`, `CATEGORICAL` or `TEXT`; None: by the value.
+        comment: why.
+        config_id: of Langfuse's score configuration, if it is to be checked against one.
+
+    Returns: True when it is queued, on disk before it is sent; False (and one warning) when no Langfuse is among the destinations.
+
+    Raises: ValueError for a score that Langfuse would refuse.
+
+    Example:
+        >>> import fastagentic
+        >>> fastagentic.score("order-42", "quality", 0.9, comment="as asked")
+        False
+    """
+    from .export.scores import score_to
+
+    deliveries = () if _current is None else _current.destinations.deliveries
+    return score_to(deliveries, run_id, name, value, comment=comment, data_type=data_type, config_id=config_id)
+
+
 class Instrumentation:
     """All that one `instrument()` put in place."""
 
@@ -180,17 +221,17 @@ class Instrumentation:
         observed = _chosen("clients", arguments, tuple(CLIENTS))
         is_named = setting("clients", arguments.get("clients")) is not None
         propagate = setting("propagate", arguments.get("propagate"))
-        captures = _captures_content(arguments)
+        captures = setting("capture_content", arguments.get("capture_content"))
         self.exit_timeout_s: float = setting("exit_timeout")
-        pricing = Pricing(setting("prices", arguments.get("prices")), source=_source("prices", arguments))
+        prices = resolved("prices", arguments.get("prices"))
+        pricing = Pricing(prices.value, source=prices.source)
         given = arguments.get("tracer_provider")
-        terms = _terms(arguments, only_ours=not makes_provider(given))
         # The last that can find fault with a value: nothing is on yet.
-        self.destinations = choose(_destinations(arguments), terms, _source("destinations", arguments))
-        provider = provider_for(given, arguments.get("service_name"))
+        self.destinations = chosen_by_settings(arguments, is_ours=makes_provider(given))
+        provider = provider_for(given, setting("service_name", arguments.get("service_name")))
         self.tracer = tracer_of(provider)
         self._pipeline = pipeline_on(provider)
-        self._meters = None
+        self._further = Further(self.destinations, provider, is_metered="meter_provider" not in arguments)
         self._finished = FinishedCalls(arguments.get("meter_provider"))
         self._self_metrics = SelfMetrics(self._finished.meter, self.destinations)
         observer = Observer(
@@ -202,8 +243,9 @@ class Instrumentation:
             on_unrecorded=self._store_unrecorded if self.destinations.local is not None else None,
         )
         if self._pipeline is not None:
-            self._pipeline.open(self.destinations.sinks, self.destinations.deliveries, is_durable=terms.is_durable)
+            self._pipeline.open(self.destinations)
         self._on_term = FlushOnTerm(self._flush_at_end)
+        self._logs = _on_records() if setting("logs", arguments.get("logs")) else None
         self._threads = ThreadContext()
         self._patches = [Patches(CLIENTS[name].observer(observer, is_named=is_named)) for name in observed]
         for name, patches in zip(observed, self._patches, strict=True):
@@ -213,9 +255,7 @@ class Instrumentation:
         """Deliver what is queued, within the time."""
         deadline = time.monotonic() + timeout_s
         is_settled = self._finished.flush(timeout_s)  # first: it may still end spans
-        targets = [] if self._pipeline is None else [self._pipeline.flush]
-        if self._meters is not None:
-            targets.append(self._meters.flush)
+        targets = [self._further.flush] if self._pipeline is None else [self._pipeline.flush, self._further.flush]
         return side_by_side(targets, deadline) and is_settled
 
     def take_off(self) -> None:
@@ -224,11 +264,13 @@ class Instrumentation:
             patches.take_off()
         self._threads.take_off()
         self._on_term.take_off()
+        if self._logs is not None:
+            self._logs.take_off()
         self._self_metrics.take_off()
         deadline = time.monotonic() + self.exit_timeout_s
         self._finished.close(self.exit_timeout_s)
-        if self._pipeline is not None:
-            self._pipeline.close(max(0.0, deadline - time.monotonic()))
+        closing = [self._further.close] if self._pipeline is None else [self._pipeline.close, self._further.close]
+        side_by_side(closing, deadline)
 
     def _flush_at_end(self) -> None:
         """What the end of the process waits for, and no longer than it was told to."""
@@ -253,49 +295,39 @@ class Instrumentation:
             self.destinations.local.store(span)
 
 
-def _terms(arguments: Mapping[str, Any], *, only_ours: bool) -> Terms:
-    """What the settings say for every destination."""
-    return Terms(only_ours=only_ours, is_durable=arguments.get("durability") == "crash", keep_s=setting("keep"))
+def chosen_by_settings(arguments: Mapping[str, Any], *, is_ours: bool = True) -> Chosen:
+    """The destinations that were named, else those that the environment speaks of; `is_ours`: on a provider that we make.
 
-
-def _destinations(arguments: Mapping[str, Any]) -> Sequence[str | Destination]:
-    """Those that were named, else what the environment speaks of."""
-    named = setting("destinations", arguments.get("destinations"))
-    if named is None:
-        return ("local",)
-    return read_names(named) if isinstance(named, str) else tuple(named)
-
-
-def _source(name: str, arguments: Mapping[str, Any]) -> str:
-    """Where the value of a setting came from, for the person who has to mend it."""
-    return "argument of instrument()" if name in arguments else SETTINGS[name].env
+    Raises: ConfigError.
+    """
+    named = resolved("destinations", arguments.get("destinations"))
+    asked = chosen_destinations(os.environ, is_ours=is_ours).names if named.source == DEFAULT else named.value
+    terms = Terms(
+        only_ours=not is_ours,
+        is_durable=setting("durability", arguments.get("durability")) == "crash",
+        request_timeout_s=setting("export_timeout"),
+        spool_bytes=setting("spool_max_size"),
+        spool_age_s=setting("spool_max_age"),
+        keep_s=setting("keep"),
+    )
+    return choose(asked, terms, named.source)
 
 
 def _chosen(name: str, arguments: Mapping[str, Any], known: tuple[str, ...]) -> tuple[str, ...]:
     """The names chosen for a setting; all of the known ones when nobody chose."""
-    chosen = setting(name, arguments.get(name))
-    if chosen is None:
+    named = resolved(name, arguments.get(name))
+    if named.value is None:
         return known
-    source = _source(name, arguments)
-    if isinstance(chosen, str):
-        chosen = read_names(chosen)
-    for one in chosen:
+    for one in named.value:
         if one not in known:
-            raise ConfigError.of(name, one, f"any of: {', '.join(known)}", source=source)
-    return tuple(chosen)
+            raise ConfigError.of(name, one, f"any of: {', '.join(known)}", source=named.source)
+    return tuple(named.value)
 
 
-def _captures_content(arguments: Mapping[str, Any]) -> bool:
-    """Our own setting, else the conventions' variable for all instrumentations, of whose modes those count that mean spans."""
-    if "capture_content" not in arguments and SETTINGS["capture_content"].env not in os.environ:
-        mode = os.environ.get("OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT", "").strip().lower()
-        return mode in ("span_only", "span_and_event", "true")
-    return bool(setting("capture_content", arguments.get("capture_content")))
+def _on_records() -> RunIdsOnRecords:
+    from .observe.logs import RunIdsOnRecords
 
-
-def _is_disabled() -> bool:
-    skipped = read_names(os.environ.get("OTEL_PYTHON_DISABLED_INSTRUMENTATIONS", ""))
-    return os.environ.get("OTEL_SDK_DISABLED", "").strip().lower() == "true" or "fastagentic" in skipped
+    return RunIdsOnRecords()
 
 
 def _tracer() -> Tracer:
@@ -307,7 +339,7 @@ def _tracer() -> Tracer:
 def _register_exit_hook() -> None:
     global _has_exit_hook
     if not _has_exit_hook:
-        atexit.register(_at_exit)
+        AtExit(_at_exit)
         _has_exit_hook = True
 
 

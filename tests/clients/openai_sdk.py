@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import asyncio
+import importlib
 import json
 import ssl
 from typing import TYPE_CHECKING, Any
 
-import httpx
+import openai
 from openai import AsyncOpenAI, OpenAI
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    import httpx
+else:
+    httpx = importlib.import_module("httpx2" if openai.__version__.startswith("3.") else "httpx")  # the SDK's own
 
 MODEL = "gpt-4o-mini"
 KINDS = ("sync", "async")

@@ -145,7 +145,7 @@ def test_a_stream_without_usage_is_estimated_and_says_so(door: Door, stand_in: S
     received = "".join(text for text in texts(chunks) if text)
     if door.gateway == "portkey":
         assert found["gen_ai.usage.output_tokens"] == -(-len(received) // 4)
-        assert found["gen_ai.usage.input_tokens"] == -(-len("What did the run cost?") // 4)
+        assert found["gen_ai.usage.input_tokens"] == -(-len("What did the run cost?") // 4) + 7  # one message, and priming
     else:
         import litellm
 

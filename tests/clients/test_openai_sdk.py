@@ -199,7 +199,7 @@ class TestStartedAfterwards:
             open_on_the_wire.append(list(observed.keeper.open.values()))
             return httpx.Response(200, json=ANSWER, headers={"x-litellm-call-id": "1"})
 
-        import httpx
+        from tests.clients.openai_sdk import httpx
 
         for _ in range(2):
             http = httpx.Client(transport=httpx.MockTransport(look))

@@ -11,6 +11,7 @@ import pytest
 import fastagentic
 from fastagentic.gateways import recognise
 from tests.clients.openai_sdk import KINDS, MODEL, USAGE, ask
+from tests.proxy import USE_CACHE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -150,7 +151,7 @@ class TestLiteLLMProxy:
     ) -> None:
         with fastagentic.run("cached") as run:
             for _ in range(2):
-                ask(kind, request.node.nodeid, options=litellm_proxy.options, **more)
+                ask(kind, request.node.nodeid, options=litellm_proxy.options, **USE_CACHE, **more)
         fastagentic.flush()
         assert len(litellm_proxy.provider.exchanges) == 1
         first, second = (dict(span.attributes or {}) for span in observed.spans if span.name.startswith("chat"))

@@ -11,10 +11,13 @@ from typing import TYPE_CHECKING, Any
 
 import litellm
 import litellm.chat_completions.dispatch as dispatch
+import openai
+import portkey_ai
 import pytest
 import wrapt
 from litellm import rerank as imported_early  # noqa: F401  # by its name, below
 from litellm.router import Router
+from portkey_ai._vendor.openai import OpenAI as Vendored
 from portkey_ai._vendor.openai import _base_client as vendored
 from portkey_ai.api_resources import base_client as own
 
@@ -23,6 +26,9 @@ from fastagentic.clients import CLIENTS, Client, _versions, portkey
 from tests.clients.doors import MESSAGES, MODEL
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from tests.providers import StandIn
     from tests.spans import Memory
 
 # From LiteLLM 1.109 on, Router is a facade that serves the methods of another class.
@@ -156,6 +162,112 @@ def test_under_another_wrapt_wrapper_ours_is_taken_out_and_theirs_stays_on(recor
     finally:
         wrapt.unwrap_object(dispatch, "_PYTHON_COMPLETION", handle)
     assert recorded.spans == []
+
+
+class Theirs:
+    """Another library's wrapper around a method, which notes the layout of the arguments that come through."""
+
+    def __init__(self) -> None:
+        self.seen: list[tuple[int, list[str]]] = []
+
+    def __call__(self, wrapped: Any, instance: Any, args: Any, kwargs: Any) -> Any:
+        self.seen.append((len(args), sorted(kwargs)))
+        return wrapped(*args, **kwargs)
+
+    def as_closure(self, owner: type, name: str) -> Any:
+        method = getattr(owner, name)
+
+        @functools.wraps(method)
+        def closure(*args: Any, **kwargs: Any) -> Any:
+            self.seen.append((len(args) - 1, sorted(kwargs)))
+            return method(*args, **kwargs)
+
+        return closure
+
+    def as_wrapt(self, owner: type, name: str) -> Any:
+        return wrapt.FunctionWrapper(vars(owner).get(name) or getattr(owner, name), self)
+
+
+def ask_portkey(url: str) -> None:
+    portkey_ai.Portkey(api_key="pk", base_url=url, provider="openai").chat.completions.create(model=MODEL, messages=MESSAGES)
+
+
+def ask_portkeys_prompt(url: str) -> None:
+    portkey_ai.Portkey(api_key="pk", base_url=url).prompts.completions.create(prompt_id="pp", variables={})
+
+
+def ask_openai(url: str) -> None:
+    client = openai.OpenAI(api_key="sk", base_url=url, default_headers={"x-portkey-provider": "openai"})
+    client.chat.completions.create(model=MODEL, messages=MESSAGES)
+
+
+async def ask_openai_later(url: str) -> None:
+    client = openai.AsyncOpenAI(api_key="sk", base_url=url, default_headers={"x-portkey-provider": "openai"})
+    await client.chat.completions.create(model=MODEL, messages=MESSAGES)
+
+
+SUBCLASSES = [
+    pytest.param(openai.OpenAI, "request", ask_openai, id="openai"),
+    pytest.param(Vendored, "request", ask_portkey, id="portkey"),
+    pytest.param(own.APIClient, "_request", ask_portkeys_prompt, id="portkeys-own"),
+]
+
+
+@pytest.mark.parametrize("kind", ["as_closure", "as_wrapt"])
+@pytest.mark.parametrize(("owner", "name", "asked"), SUBCLASSES)
+def test_a_method_that_another_library_had_wrapped_on_a_subclass_is_observed_with_the_arguments_as_they_were_given(
+    owner: type, name: str, asked: Callable[[str], None], kind: str, memory: Memory, stand_in: StandIn,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    theirs = Theirs()
+    wrapper = getattr(theirs, kind)(owner, name)
+    monkeypatch.setattr(owner, name, wrapper, raising=False)
+    asked(stand_in.url("portkey"))
+    fastagentic.instrument(destinations=[], tracer_provider=memory.tracer_provider)
+    with fastagentic.run("side by side"):
+        asked(stand_in.url("portkey"))
+    fastagentic.uninstrument()
+    assert vars(owner)[name] is wrapper
+    asked(stand_in.url("portkey"))
+    assert len(memory.spans) == 2
+    assert len(theirs.seen) == 3
+    assert theirs.seen == theirs.seen[:1] * 3
+
+
+async def test_an_async_method_that_another_library_had_wrapped_on_a_subclass_is_observed(
+    memory: Memory, stand_in: StandIn, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(openai.AsyncOpenAI, "request", Theirs().as_wrapt(openai.AsyncOpenAI, "request"), raising=False)
+    fastagentic.instrument(destinations=[], tracer_provider=memory.tracer_provider)
+    await ask_openai_later(stand_in.url("portkey"))
+    assert len(memory.spans) == 1
+
+
+def test_a_method_that_another_library_left_on_a_subclass_when_it_went_is_observed(
+    memory: Memory, stand_in: StandIn, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(openai.OpenAI, "request", openai.OpenAI.request, raising=False)
+    fastagentic.instrument(destinations=[], tracer_provider=memory.tracer_provider)
+    ask_openai(stand_in.url("portkey"))
+    assert len(memory.spans) == 1
+
+
+def test_a_method_of_a_users_subclass_is_its_own_and_sees_the_arguments_as_they_were_given(
+    memory: Memory, stand_in: StandIn
+) -> None:
+    theirs = Theirs()
+
+    class Users(openai.OpenAI):
+        def request(self, *args: Any, **kwargs: Any) -> Any:
+            return theirs(super().request, self, args, kwargs)
+
+    before = vars(Users)["request"]
+    fastagentic.instrument(destinations=[], tracer_provider=memory.tracer_provider)
+    assert vars(Users)["request"] is before
+    client = Users(api_key="sk", base_url=stand_in.url("portkey"))
+    client.chat.completions.create(model=MODEL, messages=MESSAGES)
+    assert len(memory.spans) == 1
+    assert theirs.seen == [(2, ["stream", "stream_cls"])]
 
 
 @pytest.mark.parametrize(

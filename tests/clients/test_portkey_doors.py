@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import gc
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from portkey_ai import AsyncPortkey, Portkey
+from portkey_ai.api_resources.exceptions import InternalServerError
 from pydantic import BaseModel
 
 import fastagentic
@@ -111,7 +113,8 @@ def test_the_run_id_goes_out_with_prompts_and_posts_too(stand_in: StandIn, recor
 def test_the_sdks_retries_of_a_prompt_are_one_call(stand_in: StandIn, recorded: Memory) -> None:
     client = sync(stand_in, "flaky-1-500")
     client.max_retries = 2
-    client.prompts.completions.create(prompt_id="pp-1", variables={})
+    with contextlib.suppress(InternalServerError):  # 2.2 throws the answer to its retry away
+        client.prompts.completions.create(prompt_id="pp-1", variables={})
     assert (len(stand_in.exchanges), recorded.span.name) == (2, "chat")
 
 

@@ -26,6 +26,7 @@ MAIN: dict[str, Any] = {
     "completions": lambda told: told["choices"][0]["text"],
     "embeddings": lambda told: told["data"][0]["embedding"],
     "responses": lambda told: told["output"][0]["content"][0]["text"],
+    "responses/compact": lambda told: told["output"][0]["content"][0]["text"],
     "messages": lambda told: told["content"][0]["text"],
     "images/generations": lambda told: told["data"][0]["b64_json"],
     "images/edits": lambda told: told["data"][0]["b64_json"],

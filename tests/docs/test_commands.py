@@ -25,6 +25,11 @@ def all_commands() -> dict[str, Any]:
     return typer.main.get_command(app).commands  # type: ignore[attr-defined,no-any-return]
 
 
+def parameters(command: Any) -> list[Any]:
+    """Those of a command, and of the commands of a group."""
+    return [*command.params, *(parameter for inner in getattr(command, "commands", {}).values() for parameter in inner.params)]
+
+
 @pytest.fixture
 def stored() -> None:
     """A store in which the run of the pages, order-42, has ended."""
@@ -57,7 +62,7 @@ def test_every_command_and_option_is_on_the_page() -> None:
     missing = [
         f"{name} {option}"
         for name, command in all_commands().items()
-        for parameter in command.params
+        for parameter in parameters(command)
         for option in [*parameter.opts, *parameter.secondary_opts]
         if option.startswith("-") and option not in {"-h", "--help"} and f"`{option}`" not in sections.get(name, "")
     ]
@@ -70,7 +75,7 @@ def test_the_page_names_no_option_that_does_not_exist() -> None:
     known = {
         option
         for command in all_commands().values()
-        for parameter in command.params
+        for parameter in parameters(command)
         for option in [*parameter.opts, *parameter.secondary_opts]
     }
 

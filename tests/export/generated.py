@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Mapping
 from typing import Any
 
 from hypothesis import strategies as st
@@ -23,7 +24,7 @@ logging.getLogger("opentelemetry").addHandler(logging.NullHandler())  # it has m
 
 NS = st.integers(0, 2**64 - 1)
 NOTHING = st.none() if writes_none() else st.nothing()
-TEXTS = st.text(max_size=20) | st.sampled_from(["", "a" * 127, "ä" * 64, "a" * 2047, "a" * 2048, "€" * 6000])
+TEXTS = st.text(max_size=20) | st.sampled_from(["", "a" * 127, "ä" * 64, "a" * 2047, "a" * 2048, "€" * 700])
 NUMBERS = st.integers(-(2**63), 2**63 - 1) | st.sampled_from([0, 1, 127, 128, 2047, 2048, 16384, -1, -(2**63), 2**63 - 1])
 SCALARS = TEXTS | st.booleans() | NUMBERS | st.floats() | st.binary(max_size=20) | NOTHING
 VALUES = st.recursive(
@@ -66,10 +67,22 @@ def bounded_list(items: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
     return st.builds(lambda made, most: BoundedList.from_seq(most, made), st.lists(items, max_size=3), st.integers(1, 3))
 
 
+def is_known(span: ReadableSpan) -> bool:
+    """Whether the installed stock encoder knows all that is in it: older ones drop the attribute where the SDK put a None."""
+    parts = (span, span.resource, span.instrumentation_scope, *span.events, *span.links)
+    return writes_none() or not any(holds_none(dict(part.attributes or {})) for part in parts if part is not None)
+
+
+def holds_none(value: Any) -> bool:
+    if isinstance(value, Mapping):
+        value = list(value.values())
+    return value is None or (isinstance(value, list | tuple) and any(map(holds_none, value)))
+
+
 def read_only(attributes: st.SearchStrategy[dict[str, Any]]) -> st.SearchStrategy[ReadableSpan]:
     """Spans as they can be constructed, whose parts hold any of these attributes."""
     some = bounded(attributes)
-    return st.builds(
+    made = st.builds(
         ReadableSpan,
         name=TEXTS,
         context=CONTEXTS,
@@ -84,12 +97,11 @@ def read_only(attributes: st.SearchStrategy[dict[str, Any]]) -> st.SearchStrateg
         end_time=NS,
         instrumentation_scope=SCOPES,
     )
+    return made.filter(is_known)
 
 
-# No bytes here: the stock encoder cannot group by a resource that holds any.
-_PLAIN = st.dictionaries(TEXTS.filter(bool), TEXTS | NUMBERS | st.booleans() | st.lists(TEXTS, max_size=2), max_size=4)
-RESOURCES = st.builds(Resource, _PLAIN, TEXTS)
-SCOPES = st.none() | st.builds(InstrumentationScope, TEXTS, st.none() | TEXTS, TEXTS, st.none() | _PLAIN)
+RESOURCES = st.builds(Resource, ATTRIBUTES, TEXTS)
+SCOPES = st.none() | st.builds(InstrumentationScope, TEXTS, st.none() | TEXTS, TEXTS, st.none() | ATTRIBUTES)
 
 SPANS = read_only(ATTRIBUTES)
 STRANGE_SPANS = read_only(STRANGE_ATTRIBUTES)
@@ -100,9 +112,11 @@ def recorded(draw: st.DrawFn) -> list[ReadableSpan]:
     """Spans that a program records with the SDK: two resources, some tracers, limits that drop."""
     limits = SpanLimits(*draw(st.tuples(*[st.none() | st.integers(1, 3)] * 6)))
     ids = CountingIds()
-    providers = [TracerProvider(ALWAYS_ON, draw(RESOURCES), False, id_generator=ids, span_limits=limits) for _ in range(2)]
+    resources = [draw(RESOURCES).merge(Resource({"host.name": host})) for host in ("first", "second")]
+    providers = [TracerProvider(ALWAYS_ON, each, False, id_generator=ids, span_limits=limits) for each in resources]
     tracers = [provider.get_tracer(name, "1.0") for provider in providers for name in ("shop", "till", "")]
-    return [_ended(draw, draw(st.sampled_from(tracers))) for _ in range(draw(st.integers(1, 6)))]
+    spans = [_ended(draw, draw(st.sampled_from(tracers))) for _ in range(draw(st.integers(1, 6)))]
+    return list(filter(is_known, spans))
 
 
 def _ended(draw: st.DrawFn, tracer: Any) -> ReadableSpan:

@@ -18,7 +18,8 @@ if TYPE_CHECKING:
 BY_TYPE = {"span", "generation", "event", "embedding", "agent", "tool", "chain", "retriever", "guardrail", "evaluator"}
 BY_OPERATION = {
     "chat": "generation", "completion": "generation", "text_completion": "generation", "generate_content": "generation",
-    "generate": "generation", "embeddings": "embedding", "invoke_agent": "agent", "create_agent": "agent", "execute_tool": "tool",
+    "generate": "generation", "embeddings": "embedding", "invoke_agent": "agent", "create_agent": "agent",
+    "execute_tool": "tool",
 }  # fmt: skip
 ERROR = 2
 PARTS = {

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import contextmanager
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -55,6 +56,7 @@ def ours_alone() -> Iterator[None]:
         yield
 
 
+@cache
 def writes_none() -> bool:
     """Whether the installed encoder knows of None in attributes; older ones drop the whole attribute."""
     return bool(encode_spans([span(attributes={"a": (None,)})]).resource_spans[0].scope_spans[0].spans[0].attributes)

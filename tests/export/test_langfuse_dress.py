@@ -1,4 +1,4 @@
-"""What a person sees in Langfuse of a span of ours, by its server's rules: tokens once, cost as known, time to first token, names."""
+"""What a person sees in Langfuse of a span of ours, by its server's rules: each token once, the cost as known, the names."""
 
 from __future__ import annotations
 
@@ -68,7 +68,8 @@ def received(span: ReadableSpan, place: Mapping[str, str] | None = None) -> Any:
 @pytest.mark.parametrize(
     ("operation", "kind"),
     [
-        ("chat", "generation"), ("text_completion", "generation"), ("generate_content", "generation"), ("embeddings", "embedding"),
+        ("chat", "generation"), ("text_completion", "generation"), ("generate_content", "generation"),
+        ("embeddings", "embedding"),
         ("execute_tool", "tool"), ("invoke_agent", "agent"), ("invoke_workflow", "chain"), ("speech", "generation"),
         ("transcription", "generation"), ("rerank", "generation"), ("moderation", "generation"),
     ],

@@ -203,7 +203,9 @@ def test_a_request_ends_in_the_time_it_was_given(
 
 
 @BOTH
-def test_the_settings_timeout_holds_where_it_is_shorter(protocol: str, receiver: Receiver, build: Build, payload: Payload) -> None:
+def test_the_settings_timeout_holds_where_it_is_shorter(
+    protocol: str, receiver: Receiver, build: Build, payload: Payload
+) -> None:
     receiver.mode = "hang"
 
     assert build(protocol, timeout_s=0.2).send(payload, 3_600) == Later("timeout")

@@ -34,8 +34,10 @@ AS_THE_STOCK_EXPORTER: dict[str, dict[str, str]] = {
     "a base address with a slash": {f"{OTLP}_ENDPOINT": "{endpoint}/"},
     "a base address with a path": {f"{OTLP}_ENDPOINT": "{endpoint}/tenant/7"},
     "an address for traces, taken as it is": {f"{OTLP}_TRACES_ENDPOINT": "{endpoint}/v1/traces"},
-    "the address for traces wins": {f"{OTLP}_ENDPOINT": "http://127.0.0.1:1", f"{OTLP}_TRACES_ENDPOINT": "{endpoint}/a/v1/traces"},
-    "an empty variable is none": {f"{OTLP}_ENDPOINT": "{endpoint}", f"{OTLP}_TRACES_HEADERS": "", f"{OTLP}_HEADERS": "a=1"},
+    "the address for traces wins": {
+        f"{OTLP}_ENDPOINT": "http://127.0.0.1:1",
+        f"{OTLP}_TRACES_ENDPOINT": "{endpoint}/a/v1/traces",
+    },
     "headers": {f"{OTLP}_ENDPOINT": "{endpoint}", f"{OTLP}_HEADERS": "x-team=checkout,api-key=k1"},
     "headers, encoded": {f"{OTLP}_ENDPOINT": "{endpoint}", f"{OTLP}_HEADERS": "Authorization=Basic%20YTpi, x-b = c%2Cd "},
     "headers, not encoded": {f"{OTLP}_ENDPOINT": "{endpoint}", f"{OTLP}_HEADERS": "authorization=Bearer a=b=="},
@@ -80,6 +82,14 @@ def test_a_setting_is_read_as_the_stock_exporter_reads_it(
 
     theirs, ours = receiver.requests
     assert what_arrived(ours) == what_arrived(theirs)
+
+
+def test_an_empty_variable_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As the specification says; the oldest exporters that are allowed here did not."""
+    monkeypatch.setenv(f"{OTLP}_TRACES_HEADERS", "")
+    monkeypatch.setenv(f"{OTLP}_HEADERS", "a=1")
+
+    assert read_settings().headers == {"a": "1"}
 
 
 @pytest.mark.parametrize("protocol", [HTTP, GRPC])
@@ -179,7 +189,7 @@ def test_an_address_is_checked_where_it_is_given(endpoint: str) -> None:
 
 
 def test_grpc_offers_no_deflate() -> None:
-    with pytest.raises(ConfigError, match="none or gzip$"):
+    with pytest.raises(ConfigError, match=r"none or gzip$"):
         OTLPDestination(protocol="grpc", compression="deflate")
 
 
@@ -258,9 +268,7 @@ def test_a_client_shows_its_certificate(protocol: str, tmp_path: Path, monkeypat
         somebody.close()
 
 
-def test_a_certificate_that_was_named_wins_over_the_bundle_of_requests(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_certificate_that_was_named_wins_over_the_bundle_of_requests(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "other").mkdir()
     certificates, others = make_certificates(tmp_path), make_certificates(tmp_path / "other")
     monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(others.authority))

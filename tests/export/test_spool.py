@@ -381,7 +381,19 @@ def test_another_destination_has_another_directory(tmp_path: Path, other: tuple[
     assert spool_directory(tmp_path, *other) != spool_directory(tmp_path, "otlp", "http://a")
 
 
-def test_a_spool_without_a_limit_on_disk_takes_nothing(tmp_path: Path) -> None:
+def test_a_name_that_is_an_endpoint_is_written_down_without_its_secrets(tmp_path: Path) -> None:
+    name = "otlp=https://me:key@eu.example.com/v1/traces?token=1"
+    directory = spool_directory(tmp_path, name, "https://eu.example.com/v1/traces")
+    kept = Kept(directory, name=name, endpoint="https://eu.example.com/v1/traces")
+
+    kept.append(b"1")
+
+    assert "key" not in directory.name
+    assert "token" not in directory.name
+    assert json.loads((directory / "destination.json").read_text())["name"] == "otlp=https://eu.example.com/v1/traces"
+
+
+def test_a_spool_that_may_hold_nothing_takes_nothing(tmp_path: Path) -> None:
     spool = Spool(tmp_path / "spool", max_bytes=0, max_age_s=None, on_dropped=print)
 
     assert spool.append(record()) is None

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import os
-import subprocess
 import sys
 import time
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import given, settings
@@ -15,8 +15,12 @@ from hypothesis import strategies as st
 
 from fastagentic.export import ownership, shelf
 from fastagentic.export.segment_format import FILE_OVERHEAD, OVERHEAD
+from fastagentic.export.survey import status_of
 
 from .spools import Kept, kill, left_by_the_dead, owners, record, segments, start, writing
+
+if TYPE_CHECKING:
+    import subprocess
 
 posix = pytest.mark.skipif(sys.platform == "win32", reason="platform: no POSIX locks")
 
@@ -108,8 +112,8 @@ def test_whatever_byte_is_damaged_nothing_is_invented_and_what_is_missing_is_cou
         found = [one.body for one in records if one is not None]
         hit = next(n for n, end in enumerate(crashed.ends) if at < end)
         assert found == [body for n, body in enumerate(crashed.bodies) if n != hit]
-        is_last_header = hit == len(contents) - 1 and at < crashed.ends[hit - 1] + OVERHEAD if hit else at < FILE_OVERHEAD + OVERHEAD
-        if not (is_last_header and hit == len(contents) - 1):  # which cannot be told from a record cut short
+        begin = crashed.ends[hit - 1] if hit else FILE_OVERHEAD
+        if hit < len(contents) - 1 or at >= begin + OVERHEAD:  # the last header cannot be told from one cut short
             assert kept.lost == {"spool damaged": contents[hit][1]}
         kept.spool.close()
 
@@ -120,7 +124,7 @@ def test_content_that_looks_like_a_record_is_none(tmp_path: Path) -> None:
     (path,) = segments(tmp_path)
     inner = path.read_bytes()[FILE_OVERHEAD:]
     other = Kept(tmp_path / "other")
-    first, second = other.append(inner, b"2")
+    other.append(inner, b"2")
     (path,) = segments(tmp_path / "other")
     damaged = bytearray(path.read_bytes())
     damaged[FILE_OVERHEAD + 5] ^= 1  # the header in front of it
@@ -170,6 +174,7 @@ def test_a_segment_of_a_newer_version_is_left_alone(tmp_path: Path) -> None:
     later.spool.close()
     assert path.read_bytes() == data
     assert not later.lost
+    assert status_of(tmp_path).unreadable == 1
 
 
 # --- processes --------------------------------------------------------------------------------------
@@ -223,7 +228,10 @@ def test_a_directory_whose_process_died_at_its_birth_goes(tmp_path: Path, has_lo
 
 
 @posix
-def test_a_process_that_is_taken_for_dead_at_its_birth_begins_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("moment", ["before it made its lock", "before it took its lock"])
+def test_a_process_that_is_taken_for_dead_at_its_birth_begins_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, moment: str
+) -> None:
     claimed = ownership._claimed
     swept: list[Path] = []
 
@@ -231,7 +239,7 @@ def test_a_process_that_is_taken_for_dead_at_its_birth_begins_again(tmp_path: Pa
         if not swept:
             swept.append(directory)
             directory.rmdir()
-            return None
+            return claimed(directory) if moment == "before it made its lock" else None
         return claimed(directory)
 
     monkeypatch.setattr(ownership, "_claimed", sweep_first)
@@ -274,7 +282,7 @@ def test_of_processes_that_take_over_at_once_each_record_has_one(tmp_path: Path)
         _, error = process.communicate("go\n", timeout=60)
         assert process.returncode == 0, error
 
-    assert sorted(sum(taken, [])) == sorted(left)
+    assert sorted(body for bodies in taken for body in bodies) == sorted(left)
     assert owners(tmp_path) == []
 
 
@@ -382,8 +390,8 @@ def test_a_process_killed_while_it_writes_loses_nothing_that_it_was_told_is_writ
     for _ in range(100 + times):
         process.stdout.readline()
     os.kill(process.pid, 9)
-    out, _ = process.communicate()
-    last = max([100 + times - 1, *map(int, out.split())])
+    last = max([100 + times - 1, *map(int, process.stdout.read().split())])
+    process.communicate()
     kept = Kept(tmp_path)
 
     found = [int(body.split()[0]) for body in kept.taken_over()]
@@ -393,7 +401,9 @@ def test_a_process_killed_while_it_writes_loses_nothing_that_it_was_told_is_writ
     assert not kept.lost
 
 
-def test_without_locks_only_what_nobody_touched_for_a_day_is_taken_over(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_locks_only_what_nobody_touched_for_a_day_is_taken_over(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(ownership, "_HAS_LOCKS", False)
     earlier = Kept(tmp_path)
     earlier.append(b"1")

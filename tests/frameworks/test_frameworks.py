@@ -78,10 +78,11 @@ class Framework:
         return self.environment.name
 
 
+# CrewAI is not among them: 1.15 asks for pydantic below 2.13 and a regex of January 2026, and the lock has later ones of both.
 FRAMEWORKS = (
     Framework(Environment("dspy", ("dspy==3.4.1", "litellm")), "dspy_program.py", dspy_says, 9),
     Framework(Environment("smolagents", ("smolagents[litellm]==1.26.0", MCP)), "smolagents_program.py", smolagents_says, 6),
-    # 0.21 and later ask for openai 3, which the locked LiteLLM refuses; CrewAI pins LiteLLM releases of its own.
+    # openai-agents 0.21 and later ask for openai 3, which LiteLLM (1.106: below 3) refuses.
     Framework(
         Environment("openai-agents", ("openai-agents[litellm]==0.20.0",)), "openai_agents_program.py", calls_the_tool_once, 7
     ),

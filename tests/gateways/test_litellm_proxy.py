@@ -25,8 +25,8 @@ ANSWERED = {
     "x-litellm-attempted-fallbacks": "0",
 }
 HEADERS = [
-    "x-litellm-cache-key", "x-litellm-model-id", "x-litellm-model-name", "x-litellm-model-group", "x-litellm-response-cost",
-    "x-litellm-attempted-retries", "x-litellm-attempted-fallbacks",
+    "x-litellm-call-id", "x-litellm-cache-key", "x-litellm-model-id", "x-litellm-model-name", "x-litellm-model-group",
+    "x-litellm-response-cost", "x-litellm-attempted-retries", "x-litellm-attempted-fallbacks",
 ]  # fmt: skip
 
 
@@ -36,8 +36,9 @@ def read(headers: Mapping[str, str], *, is_stream: bool = False) -> GatewayFacts
 
 def test_an_answer_says_its_cost_its_deployment_and_what_was_tried() -> None:
     assert read(ANSWERED) == GatewayFacts(
-        provider="openai", target_name="deployment-1", retries=0, fallback_used=False, cost_usd=8.475e-05
-    )
+        provider="openai", target_name="deployment-1", retries=0, fallback_used=False, cost_usd=8.475e-05,
+        call_id="5c5bf8ad-90e4-4824-8f1a-38d7c9586c1b",
+    )  # fmt: skip
 
 
 def test_a_cache_key_is_a_hit_and_its_absence_says_nothing() -> None:
@@ -70,13 +71,22 @@ def test_the_deployment_names_provider_and_model(name: str, provider: str | None
     assert litellm.read_models(headers) == (model, "group")
 
 
+@pytest.mark.parametrize("text", ["two words", "id\nx-other: 1", "<script>", "x" * 129, "caf\u00e9"])
+def test_a_call_id_that_is_no_id_is_ignored_with_one_warning(text: str, caplog: pytest.LogCaptureFixture) -> None:
+    for _ in range(2):
+        assert read({**ANSWERED, "x-litellm-call-id": text}).call_id is None
+    (record,) = caplog.records
+    assert record.getMessage().startswith("ignored the header x-litellm-call-id:")
+    assert text not in record.getMessage()
+
+
 def test_no_headers_say_nothing() -> None:
     assert read({}) == GatewayFacts()
 
 
 @pytest.mark.parametrize("text", ["", "None"])
 def test_what_the_proxy_does_not_know_is_no_rubbish(text: str, caplog: pytest.LogCaptureFixture) -> None:
-    assert read(dict.fromkeys(HEADERS[4:], text)) == GatewayFacts()
+    assert read(dict.fromkeys(["x-litellm-call-id", *HEADERS[5:]], text)) == GatewayFacts()
     assert not caplog.records
 
 

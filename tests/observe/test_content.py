@@ -78,3 +78,41 @@ def test_media_is_type_size_and_hash() -> None:
 def test_media_that_is_no_base64_is_kept_out_all_the_same() -> None:
     found = without_media({"type": "blob", "modality": "image", "content": "not base64!"})
     assert (found["content"], found["size"]) == ("", 11)
+
+
+def test_media_in_a_text_is_type_size_and_hash_wherever_it_stands() -> None:
+    result = {"screenshot": "data:image/png;base64,aGVsbG8="}
+    part = {"type": "tool_call_response", "id": "1", "response": result}
+    found = Content().attributes(call(input_messages=[{"role": "tool", "parts": [part]}]))["gen_ai.input.messages"]
+    assert "aGVsbG8=" not in found
+    assert f"[image/png: 5 bytes, sha256 {hashlib.sha256(b'hello').hexdigest()}]" in found
+
+
+def test_texts_beyond_the_size_of_an_attribute_are_cut_and_their_parts_stay() -> None:
+    messages = [*said("0123456789"), *said("abcdef"), *said("ghi")]
+    found = json.loads(Content(max_total=12).attributes(call(input_messages=messages))["gen_ai.input.messages"])
+    assert [message["parts"][0]["content"] for message in found] == [
+        "0123456789",
+        "ab[cut: 4 more characters]",
+        "[cut: 3 more characters]",
+    ]
+    assert {message["role"] for message in found} == {"user"}
+    assert {message["parts"][0]["type"] for message in found} == {"text"}
+
+
+def test_what_a_tool_was_called_with_is_redacted_whatever_its_names_are() -> None:
+    arguments = {"type": "ann@example.com", "role": "bob@example.com", "parts": [{"type": "carl@example.com"}]}
+    part = {"type": "tool_call", "name": "mail", "arguments": arguments}
+    found = Content(mask_emails).attributes(call(output_messages=[{"role": "assistant", "parts": [part]}]))
+    assert "@example.com" not in found["gen_ai.output.messages"]
+
+
+def test_the_text_of_an_exception_is_redacted_and_cut() -> None:
+    content = Content(mask_emails, max_characters=20)
+    assert content.error_text(call(error="ann@example.com is not a number")) == "<email> is not a num[cut: 3 more characters]"
+    assert content.error_text(call()) is None
+
+
+def test_instructions_beside_the_messages_have_an_attribute_of_their_own() -> None:
+    found = Content(mask_emails).attributes(call(system_instructions=[{"type": "text", "content": "Be ann@example.com"}]))
+    assert json.loads(found["gen_ai.system_instructions"]) == [{"type": "text", "content": "Be <email>"}]

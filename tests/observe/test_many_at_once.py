@@ -25,8 +25,12 @@ THREADS, CALLS_OF_A_THREAD = 64, 50
 
 
 @pytest.fixture
-def canned(monkeypatch: pytest.MonkeyPatch) -> None:
-    """LiteLLM's own work replaced by an answer that takes one turn of the loop: ours is what is looked at."""
+def canned(monkeypatch: pytest.MonkeyPatch) -> Counter[str]:
+    """LiteLLM's own work replaced by an answer that takes one turn of the loop: ours is what is looked at.
+
+    Returns: how many asynchronous calls are in flight `now`, and how many there were at `most`.
+    """
+    in_flight: Counter[str] = Counter()
     import litellm
     import litellm.chat_completions.dispatch as dispatch
 
@@ -36,7 +40,10 @@ def canned(monkeypatch: pytest.MonkeyPatch) -> None:
     answer._hidden_params = {"custom_llm_provider": "openai", "response_cost": 0.5}
 
     async def acompletion(*_: Any, **__: Any) -> Any:
+        in_flight["now"] += 1
+        in_flight["most"] = max(in_flight["most"], in_flight["now"])
         await asyncio.sleep(0)
+        in_flight["now"] -= 1
         return answer
 
     def completion(*_: Any, **__: Any) -> Any:
@@ -48,6 +55,7 @@ def canned(monkeypatch: pytest.MonkeyPatch) -> None:
     ):
         for name, function in zip(names, (completion, acompletion), strict=True):
             monkeypatch.setattr(module, name, function)
+    return in_flight
 
 
 def runs_of(memory: Memory) -> Counter[str]:
@@ -63,7 +71,7 @@ def runs_of(memory: Memory) -> Counter[str]:
     return found
 
 
-async def test_ten_thousand_concurrent_calls_stay_in_their_runs(canned: None, recorded: Memory) -> None:
+async def test_ten_thousand_concurrent_calls_stay_in_their_runs(canned: Counter[str], recorded: Memory) -> None:
     import litellm
 
     async def one_run(number: int) -> fastagentic.Run:
@@ -72,6 +80,7 @@ async def test_ten_thousand_concurrent_calls_stay_in_their_runs(canned: None, re
         return run
 
     runs = await asyncio.gather(*(one_run(number) for number in range(RUNS)))
+    assert canned["most"] == RUNS * CALLS
     assert fastagentic.flush(60)
     assert runs_of(recorded) == {run.run_id: CALLS for run in runs}
     assert {(run.usage.calls, run.usage.cost) for run in runs} == {(CALLS, CALLS * 0.5)}
@@ -79,7 +88,7 @@ async def test_ten_thousand_concurrent_calls_stay_in_their_runs(canned: None, re
     assert counted == RUNS * CALLS
 
 
-def test_sixty_four_threads_stay_in_their_runs(canned: None, recorded: Memory) -> None:
+def test_sixty_four_threads_stay_in_their_runs(canned: Counter[str], recorded: Memory) -> None:
     import litellm
 
     ids: list[str] = []
@@ -102,7 +111,7 @@ def test_sixty_four_threads_stay_in_their_runs(canned: None, recorded: Memory) -
 
 
 def test_nothing_of_a_call_is_kept_when_it_is_done(
-    canned: None, memory: Memory, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    canned: Counter[str], memory: Memory, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     import litellm
 

@@ -153,12 +153,24 @@ def test_a_tier_is_priced_by_the_table_and_not_by_a_calculator_that_is_not_told(
     assert cost.usd == Decimal("0.00225")
 
 
-def test_prompts_kept_for_an_hour_are_priced_by_the_table() -> None:
-    usage = Usage(input_tokens=1000, output_tokens=0, cache_write_tokens=1000, cache_write_1h_tokens=1000)
-    one = call("claude-haiku-4-5", provider="anthropic", client="litellm", usage=usage)
-    cost = Pricing().price(one, lambda _: Decimal(9))
+def test_searches_are_priced_by_the_table_and_not_by_a_calculator_that_is_not_told() -> None:
+    usage = Usage(input_tokens=1000, output_tokens=0, web_searches=2)
+    cost = Pricing().price(call("gpt-4o", client="litellm", usage=usage), lambda _: Decimal(9))
     assert cost is not None
-    assert cost.usd == Decimal("0.002")
+    assert cost.usd == Decimal("0.0225")
+
+
+@pytest.mark.parametrize("tier", ["flex", "priority"])
+def test_a_tier_that_the_calculator_is_told_is_its_own(tier: str) -> None:
+    cost = Pricing().price(call("gpt-5", client="litellm", service_tier=tier), lambda _: Decimal(9))
+    assert cost is not None
+    assert cost.usd == 9
+
+
+def test_a_tier_that_the_calculator_has_no_rates_for_is_the_tables() -> None:
+    cost = Pricing().price(call("gpt-5", client="litellm", service_tier="flex"), no_calculator)
+    assert cost is not None
+    assert cost.usd == Decimal("0.001625")
 
 
 def test_the_calculator_is_still_asked_where_the_table_knows_nothing() -> None:

@@ -16,6 +16,7 @@ KNOWN = {**CONVENTIONS["attributes"], **CONVENTIONS["metrics"]}
 
 BEYOND = {
     "gen_ai.usage.cost": "the conventions have no cost; this is the one key that backends read for it",
+    "http.response.status_code": "core conventions, namespace `http`, which data/semconv.json does not hold",
     "user.id": "core conventions, namespace `user`, which data/semconv.json does not hold",
     "session.id": "core conventions, namespace `session`, which data/semconv.json does not hold",
 }

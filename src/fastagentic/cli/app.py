@@ -13,11 +13,13 @@ from .demo import demo
 from .errors import told
 from .prices import prices
 from .prune import prune
+from .run_program import PASSED_ON, run
 from .runs import runs
 from .show import show
+from .spool import spool
 from .status import status
 
-COMMANDS: Final = (costs, runs, show, prices, status, prune, demo)
+COMMANDS: Final = (costs, runs, show, prices, status, prune, run, demo)
 
 app = typer.Typer(
     name="fastagentic",
@@ -46,4 +48,5 @@ def _options(
 
 
 for command in COMMANDS:
-    app.command()(told(command))
+    app.command(context_settings=PASSED_ON if command is run else None)(told(command))
+app.add_typer(spool)

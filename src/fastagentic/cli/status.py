@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
+
+import typer
 
 from fastagentic.core.errors import StoreError
 from fastagentic.store.location import store_path
@@ -10,6 +12,7 @@ from fastagentic.store.queries.status import status as ask_status
 from fastagentic.store.reader import open_store, write_problem
 
 from . import words
+from .config import print_config
 from .errors import FAILED, stop
 from .options import AsJson  # noqa: TC001  # typer reads it at run time
 from .tables import console, print_json
@@ -20,8 +23,14 @@ if TYPE_CHECKING:
     from .tables import JsonRow
 
 
-def status(as_json: AsJson = False) -> None:
+def status(
+    as_json: AsJson = False,
+    config: Annotated[bool, typer.Option("--config", help="The settings as they hold here, and where each came from.")] = False,
+) -> None:
     """Where the local store is, how large, what was lost, which models have no price, and what is wrong."""
+    if config:
+        print_config(as_json=as_json)
+        return
     path = store_path()
     try:
         with open_store(path) as connection:

@@ -52,6 +52,6 @@ CLIENTS: Final = {
     for client in (
         Client("portkey", "portkey-ai", portkey, oldest=(2, 2), beyond=(3,), choosing=observe_all),
         Client("litellm", "litellm", litellm, oldest=(1, 104), beyond=(2,)),
-        Client("openai", "openai", openai, oldest=(1, 66), beyond=(3,), choosing=SdkObserver),
+        Client("openai", "openai", openai, oldest=(1, 66), beyond=(4,), choosing=SdkObserver),
     )
 }

@@ -23,8 +23,13 @@ _MAIN: Final = "litellm.main"
 _IMAGES: Final = "litellm.images.main"
 _RERANK: Final = "litellm.rerank_api.main"
 _RESPONSES: Final = "litellm.responses.main"
-_MESSAGES: Final = "litellm.llms.anthropic.pass_through.messages.handler"
 _GOOGLE: Final = "litellm.google_genai.main"
+
+# Where the Anthropic messages live: in 1.104, up to 1.108, from 1.109 on. A release has one of them.
+_MESSAGES: Final = tuple(
+    f"litellm.llms.anthropic.{home}.handler"
+    for home in ("experimental_pass_through.messages", "pass_through.messages", "messages.native")
+)
 
 CHAT: Final = (Operation.CHAT, "chat")
 COMPLETION: Final = (Operation.TEXT_COMPLETION, "completion")
@@ -53,7 +58,10 @@ FUNCTIONS: Final = (
     (_IMAGES, ("image_variation", "aimage_variation"), IMAGES, ("image", "model")),
     (_RERANK, ("rerank", "arerank"), RERANK, ("model", "query", "documents")),
     (_RESPONSES, ("responses", "aresponses", "compact_responses", "acompact_responses"), RESPONSES, ("input", "model")),
-    (_MESSAGES, ("anthropic_messages_handler", "anthropic_messages"), MESSAGES, ("max_tokens", "messages", "model")),
+    *(
+        (home, ("anthropic_messages_handler", "anthropic_messages"), MESSAGES, ("max_tokens", "messages", "model"))
+        for home in _MESSAGES
+    ),
     (_GOOGLE, ("generate_content", "agenerate_content"), GOOGLE, ("model", "contents")),
     (_GOOGLE, ("generate_content_stream", "agenerate_content_stream"), GOOGLE, ("model", "contents")),
 )

@@ -8,7 +8,6 @@ that was started to be thrown away would have passed every processor's `on_start
 from __future__ import annotations
 
 import contextlib
-import copy
 import time
 import weakref
 from contextvars import ContextVar
@@ -17,13 +16,12 @@ from typing import TYPE_CHECKING, Any, Final
 
 import wrapt
 from opentelemetry import context as otel_context
-from opentelemetry.trace import Tracer
 
 from fastagentic.core.guard import never_break
 from fastagentic.gateways import recognise
 from fastagentic.observe.context import CALL_KEY, detach, is_suppressed
 from fastagentic.observe.observer import NullCall, Observer, OpenCall
-from fastagentic.observe.reader import Role
+from fastagentic.observe.reader import Asked, Role
 
 from . import openai
 
@@ -31,7 +29,6 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
 
     from opentelemetry.context import Context
-    from opentelemetry.trace import Span
 
     from fastagentic.observe.reader import EntryPoint, Reader
 
@@ -53,10 +50,10 @@ class SdkObserver(Observer):
         with OPEN:
             if entry.attribute.endswith("_process_response"):
                 _heard(kwargs)
-            elif reader.role(None, entry, (arguments := {**entry.arguments(args, kwargs)})) is Role.CALL:
+            elif reader.role(None, entry, (arguments := entry.arguments(args, kwargs))) is Role.CALL:
                 context = otel_context.get_current()
                 if not is_suppressed(context) and not _is_inside_another(context):
-                    return Flight(self, reader, entry, instance, arguments, context)
+                    return Flight(self, Asked(reader, entry, instance, args, kwargs, arguments), context)
         return NullCall(args, kwargs)
 
     def is_observed(self, instance: Any, options: Any) -> bool:
@@ -67,27 +64,19 @@ class SdkObserver(Observer):
 class Flight(NullCall):
     """A request under way. A null call, unless the request or the response says that it is observed."""
 
-    __slots__ = ("_about", "_call", "_observer", "_started", "_started_ns", "_token", "response")
+    __slots__ = ("_asked", "_call", "_context", "_observer", "_started", "_token", "response")
 
-    def __init__(
-        self,
-        observer: SdkObserver,
-        reader: Reader,
-        entry: EntryPoint,
-        instance: Any,
-        arguments: dict[str, Any],
-        context: Context,
-    ) -> None:
-        super().__init__((), arguments)
+    def __init__(self, observer: SdkObserver, asked: Asked, context: Context) -> None:
+        super().__init__(asked.args, asked.kwargs)
         self.response: Any = None
-        self._observer = observer
-        self._about = (reader, entry, instance, (), arguments, context)
+        self._asked = asked
         self._call: OpenSdkCall | None = None
-        self._started_ns, self._started = time.time_ns(), time.perf_counter()
-        if observer.is_observed(instance, arguments["options"]):
-            observer.pricing.warm_up()
-            self._call = OpenSdkCall(observer, *self._about)
-            self.kwargs = self._call.kwargs
+        self._context = context
+        self._observer = observer
+        self._started = (time.time_ns(), time.perf_counter())
+        if observer.is_observed(asked.instance, asked.arguments["options"]):
+            self._call = OpenSdkCall(observer, asked, context)
+            self.args, self.kwargs = self._call.args, self._call.kwargs
         self._token = IN_FLIGHT.set(self)
 
     def failed(self, error: BaseException) -> None:
@@ -109,32 +98,18 @@ class Flight(NullCall):
             IN_FLIGHT.reset(self._token)
         if response is None:
             return
-        gateway = recognise.by_response(str(self._about[2].base_url), openai.lower(response.headers))
+        headers = openai.lower(response.headers)
+        gateway = recognise.by_response(str(self._asked.instance.base_url), headers)
         if self._call is None and gateway is not None:
-            self._call = self._late()
+            self._call = OpenSdkCall(self._observer, self._asked, self._context, self._started)
         if self._call is not None:
-            openai.read_answered_by(self._call.call, gateway, response)
-
-    def _late(self) -> OpenSdkCall:
-        """The call, with the start that it had."""
-        observer = copy.copy(self._observer)
-        observer.tracer = _StartedEarlier(observer.tracer, self._started_ns)
-        observer.propagate = False  # the request has left
-        observer.pricing.warm_up()
-        call = OpenSdkCall(observer, *self._about)
-        call.start_at(self._started_ns, self._started)
-        return call
+            openai.read_answered_by(self._call.call, gateway, headers, response)
 
 
 class OpenSdkCall(OpenCall):
     """An open call that also sees into the SDK's raw and streaming responses."""
 
     __slots__ = ()
-
-    def start_at(self, started_ns: int, started: float) -> None:
-        """Have the call begin earlier, by both clocks."""
-        self.call.started_ns = started_ns
-        self._started = started
 
     def received(self, result: Any) -> Any:
         """The result itself, or the stream handed through; of a raw response, the response with the stream in it."""
@@ -168,8 +143,7 @@ class OpenSdkCall(OpenCall):
 
     def body_read(self, body: Any) -> None:
         """The body was read, or closed before its end."""
-        with READ:
-            self.reader.read_response(self.call, body)
+        self._read(body)
         self._finish()
 
     def body_failed(self, error: BaseException) -> None:
@@ -241,22 +215,6 @@ class _Body(wrapt.BaseObjectProxy[Any]):
             return openai.json_of(kind(status, headers=headers, content=b"".join(self._self_kept)))
         except Exception:  # noqa: BLE001  # half a body
             return None
-
-
-class _StartedEarlier(Tracer):
-    """A tracer whose spans began when the call did."""
-
-    def __init__(self, tracer: Tracer, started_ns: int) -> None:
-        self._tracer = tracer
-        self._started_ns = started_ns
-
-    def start_span(self, *args: Any, **kwargs: Any) -> Span:
-        """A span of the tracer's, with that start."""
-        return self._tracer.start_span(*args, **{**kwargs, "start_time": self._started_ns})
-
-    def start_as_current_span(self, *args: Any, **kwargs: Any) -> Any:
-        """As the tracer does it."""
-        return self._tracer.start_as_current_span(*args, **kwargs)
 
 
 def _heard(arguments: dict[str, Any]) -> None:

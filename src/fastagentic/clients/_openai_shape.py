@@ -1,4 +1,4 @@
-"""The OpenAI shape of answers, chunks and prompts, which both clients speak: read once, here."""
+"""The OpenAI shape of chat completions, their chunks and prompts, which all clients speak: read once, here."""
 
 from __future__ import annotations
 
@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING, Any, Final
 
 from fastagentic.core import names
 
-from . import _genai_json
+from ._usage import field_of, fields_of, read_tier, read_usage
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from fastagentic.core.call import LLMCall, Usage
+    from fastagentic.core.call import LLMCall
 
 Parameter = str | int | float | tuple[str, ...]
 
@@ -45,13 +45,15 @@ def read_parameters(arguments: Mapping[str, Any]) -> dict[str, Parameter]:
 
 
 def read_completion(call: LLMCall, response: Any) -> None:
-    """Id, model, finish reasons and usage of a chat completion."""
+    """Id, model, finish reasons, usage and tier of a chat completion."""
     fields = fields_of(response)
     call.response_id = fields.get("id") or None
     call.response_model = fields.get("model") or None
     reasons = [fields_of(choice).get("finish_reason") for choice in fields.get("choices") or ()]
     call.finish_reasons = tuple(reason for reason in reasons if isinstance(reason, str))
-    read_usage(call.usage, fields.get("usage"))
+    usage = fields.get("usage")
+    read_usage(call.usage, usage)
+    read_tier(call, usage, fields)
 
 
 def read_chunk(call: LLMCall, chunk: Any) -> str | None:
@@ -59,113 +61,31 @@ def read_chunk(call: LLMCall, chunk: Any) -> str | None:
     if call.response_id is None:
         call.response_id = field_of(chunk, "id") or None
         call.response_model = field_of(chunk, "model") or None
-    usage = field_of(chunk, "usage")
+        read_tier(call, chunk)
+    fields = fields_of(chunk)
+    usage, choices = fields.get("usage"), fields.get("choices")
     if usage is not None:
         read_usage(call.usage, usage)
-    choices = field_of(chunk, "choices")
+        read_tier(call, usage, chunk)
     if not choices:
         return None
-    choice = choices[0]
-    reason = field_of(choice, "finish_reason")
+    choice = fields_of(choices[0])
+    reason, delta = choice.get("finish_reason"), choice.get("delta")
     if reason is not None:
         call.finish_reasons = (str(reason),)
-    delta = field_of(choice, "delta")
     return None if delta is None else field_of(delta, "content")
-
-
-def read_usage(usage: Usage, stated: Any) -> None:
-    """Token counts as the provider stated them, by the conventions' meaning: input includes the cached tokens.
-
-    The chat API spells them one way, its younger siblings (responses, images, transcriptions) the other. What is not
-    stated stays what it was.
-    """
-    if stated is None:
-        return
-    fields = fields_of(stated)
-    for attribute, spellings in COUNTS:
-        counts = [count for name in spellings if (count := count_of(fields, name)) is not None]
-        if counts:
-            setattr(usage, attribute, max(counts))  # LiteLLM leaves a 0 in the one that it does not fill
-    for holder, named in DETAILS:
-        details = fields.get(holder)
-        if details is None:
-            continue
-        details = fields_of(details)
-        for name, attribute in named:
-            if (count := count_of(details, name)) is not None:
-                setattr(usage, attribute, count)
-
-
-COUNTS: Final = (
-    ("input_tokens", ("prompt_tokens", "input_tokens")),
-    ("output_tokens", ("completion_tokens", "output_tokens")),
-)
-_INPUT: Final = (
-    ("cached_tokens", "cache_read_tokens"),
-    ("cache_creation_tokens", "cache_write_tokens"),
-    ("audio_tokens", "input_audio_tokens"),
-)
-_OUTPUT: Final = (("reasoning_tokens", "reasoning_tokens"), ("audio_tokens", "output_audio_tokens"))
-DETAILS: Final = (
-    ("prompt_tokens_details", _INPUT),
-    ("input_tokens_details", _INPUT),
-    ("input_token_details", _INPUT),  # transcriptions
-    ("completion_tokens_details", _OUTPUT),
-    ("output_tokens_details", _OUTPUT),
-)
-"""Where providers state a count, and the field of `Usage` that it is."""
-
-
-def fields_of(model: Any) -> Mapping[str, Any]:
-    """All fields of a pydantic model or a dict, without `getattr`: for a field that a model lacks it costs 3 us."""
-    if isinstance(model, dict):
-        return model
-    extra = getattr(model, "__pydantic_extra__", None)
-    return {**vars(model), **extra} if extra else vars(model)
-
-
-def field_of(model: Any, name: str) -> Any:
-    """One field of a pydantic model or a dict, None where it has none. For chunks: an attribute of LiteLLM's takes ten times
-    as long.
-    """
-    if isinstance(model, dict):
-        return model.get(name)
-    value = model.__dict__.get(name)
-    if value is None and (extra := getattr(model, "__pydantic_extra__", None)):
-        return extra.get(name)
-    return value
-
-
-def capture_request(call: LLMCall, arguments: Mapping[str, Any]) -> None:
-    """Prompt and tools of a chat, as the conventions' messages."""
-    if call.content is not None and call.shape == "chat":
-        call.content.input_messages = _genai_json.input_messages(arguments.get("messages") or ())
-        call.content.tool_definitions = _genai_json.tool_definitions(arguments.get("tools") or ())
-
-
-def capture_response(call: LLMCall, response: Any) -> None:
-    """The choices of an answer, as the conventions' messages."""
-    if call.content is not None and call.shape == "chat" and response is not None:
-        call.content.output_messages = _genai_json.output_messages(fields_of(response).get("choices") or ())
-
-
-def capture_chunk(call: LLMCall, chunk: Any) -> None:
-    """The delta of a chunk, added to the answer that is coming."""
-    content = call.content
-    if call.shape != "chat":
-        return
-    choices = field_of(chunk, "choices")
-    delta = field_of(choices[0], "delta") if choices else None
-    if content is None or delta is None:
-        return
-    if content.streamed is None:
-        content.streamed = _genai_json.StreamedAnswer()
-    content.streamed.add(delta)
 
 
 def prompt_text(arguments: Mapping[str, Any]) -> str:
     """All text of the messages, joined."""
     return "".join(_texts(arguments.get("messages") or ()))
+
+
+def count_messages(arguments: Mapping[str, Any]) -> int:
+    """Messages of a chat, as whichever API takes them; what stands beside them, and a text instead of them, is one each."""
+    asked = arguments.get("messages") or arguments.get("input")
+    beside = sum(isinstance(arguments.get(name), (str, list)) for name in ("system", "instructions"))
+    return beside + (len(asked) if isinstance(asked, (list, tuple)) else int(isinstance(asked, str)))
 
 
 def _texts(messages: Any) -> Iterator[str]:
@@ -175,9 +95,3 @@ def _texts(messages: Any) -> Iterator[str]:
             yield content
         elif content:
             yield from (part["text"] for part in content if isinstance(part, dict) and isinstance(part.get("text"), str))
-
-
-def count_of(fields: Mapping[str, Any], name: str) -> int | None:
-    """A count, None where there is none or something else."""
-    value = fields.get(name)
-    return value if value.__class__ is int else None

@@ -46,10 +46,9 @@ class Patches:
 
     def wait_for(self, client: Client) -> None:
         """Patch each entry point of a client now, or when its module is imported."""
+        # Hooks of modules that are imported already fire here: their functions are gathered for one look through all modules.
         gathered: dict[Any, Any] = {}
-        self._gathering.functions = (
-            gathered  # of modules that are imported already, whose hooks fire here: one look through all
-        )
+        self._gathering.functions = gathered
         for module, entries in groupby(sorted(client.reader.ENTRY_POINTS, key=IN_MODULE), key=IN_MODULE):
             wrapt.register_post_import_hook(self._hook(client, tuple(entries)), module)
         self._gathering.functions = None
@@ -78,11 +77,12 @@ class Patches:
                 return
             everywhere: dict[Any, Any] = {}
             for entry, parent, name, function in found:
-                door = door_for(function, self._observer, client.reader, entry)
-                if entry.seam is not Seam.DOOR:
-                    everywhere[function] = door
-                else:
-                    self._on.append(Patch(parent, name, door))
+                with PATCH:  # one that cannot be put on is no reason to leave out the others
+                    door = door_for(function, self._observer, client.reader, entry)
+                    if entry.seam is not Seam.DOOR:
+                        everywhere[function] = door
+                    else:
+                        self._on.append(Patch(parent, name, door))
         gathered = getattr(self._gathering, "functions", None)
         if gathered is None:
             self._put_everywhere(everywhere)
@@ -99,7 +99,7 @@ IN_MODULE: Final = attrgetter("module")
 
 
 def _found(module: ModuleType, entries: Iterable[EntryPoint]) -> Iterator[tuple[EntryPoint, object, str, Any]]:
-    """The entry points that are there: the object that holds each, its name there, and itself."""
+    """The entry points that are there: the object that holds each, its name there, and itself; with it, what shadows it."""
     for entry in entries:
         path, _, name = entry.attribute.rpartition(".")
         parent: object = module
@@ -110,6 +110,21 @@ def _found(module: ModuleType, entries: Iterable[EntryPoint]) -> Iterator[tuple[
             logger.warning("%s.%s is not there: calls through it are not observed", entry.module, entry.attribute)
         elif inspect.getattr_static(parent, name, None) is not None:  # else served from elsewhere, by a row of its own
             yield entry, parent, name, function
+            for below in dict.fromkeys(_shadows(parent, name, inspect.unwrap(function))):
+                yield entry, below, name, vars(below)[name]
+
+
+def _shadows(parent: object, name: str, function: Any) -> Iterator[type]:
+    """The subclasses that hold a method of `parent`'s once more: what goes through them never passes the parent's attribute.
+
+    Somebody's wrapper was put on the subclass (OpenInference: `OpenAI.request`), or left the method there when it went. A
+    method of the subclass's own is none of this: it calls the parent's.
+    """
+    subclasses: list[type] = parent.__subclasses__() if isinstance(parent, type) else []
+    for below in subclasses:
+        if name in vars(below) and inspect.unwrap(vars(below)[name]) is function:
+            yield below
+        yield from _shadows(below, name, function)
 
 
 def _whole(module: ModuleType) -> ModuleType:

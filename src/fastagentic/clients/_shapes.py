@@ -9,12 +9,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-from ._openai_shape import count_of, field_of, fields_of, prompt_text, read_chunk, read_completion, read_usage
+from fastagentic.core.call import Usage
+
+from ._openai_shape import prompt_text, read_chunk, read_completion
+from ._usage import field_of, fields_of, read_google_usage, read_message_usage, read_tier, read_usage, seconds_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping
 
-    from fastagentic.core.call import LLMCall, Usage
+    from fastagentic.core.call import LLMCall
 
 
 @dataclass(slots=True, frozen=True)
@@ -26,6 +29,12 @@ class Shape:
     input_text: Callable[[Mapping[str, Any]], str]
 
 
+def asked_usage(shape: str, arguments: Mapping[str, Any]) -> Usage:
+    """What is charged by what was asked, whatever the answer will say: characters to be spoken."""
+    text = arguments.get("input") if shape == "speech" else None
+    return Usage(input_characters=len(text)) if isinstance(text, str) else Usage()
+
+
 def read_text_chunk(call: LLMCall, chunk: Any) -> str | None:
     """A chunk of a text completion: a chat's, but for where the text is."""
     read_chunk(call, chunk)
@@ -35,17 +44,62 @@ def read_text_chunk(call: LLMCall, chunk: Any) -> str | None:
 
 
 def read_plain(call: LLMCall, response: Any) -> None:
-    """Id, model and usage, where an answer states them: embeddings, images, transcriptions, moderations."""
+    """Id, model, usage and tier, where an answer states them: embeddings, images, transcriptions, moderations."""
     fields = fields_of(response)
     call.response_id = _text(fields.get("id"))
     call.response_model = _text(fields.get("model"))
-    read_usage(call.usage, fields.get("usage"))
+    usage = fields.get("usage")
+    read_usage(call.usage, usage)
+    read_tier(call, usage, fields)
 
 
 def read_embeddings(call: LLMCall, response: Any) -> None:
     """Embeddings cost what goes in; nothing comes out that is counted in tokens."""
     read_plain(call, response)
     call.usage.output_tokens = None
+
+
+def read_images(call: LLMCall, response: Any) -> None:
+    """Images are charged by the token, or, where no tokens are stated, by the piece. LiteLLM writes 0 for none."""
+    read_plain(call, response)
+    _count_images(call.usage, len(field_of(response, "data") or ()))
+
+
+def read_image_event(call: LLMCall, event: Any) -> str | None:
+    """An event of a streamed image: one that is done, or a first sketch, which is charged with it."""
+    read_event(call, event)
+    kind = field_of(event, "type")
+    if str(getattr(kind, "value", kind)).endswith(".completed"):  # some clients have an enumeration of them
+        _count_images(call.usage, (call.usage.images or 0) + 1)
+    return None
+
+
+def _count_images(usage: Usage, number: int) -> None:
+    if not usage.input_tokens and not usage.output_tokens:
+        usage.input_tokens = usage.output_tokens = None
+        usage.images = number or None
+
+
+def read_transcription(call: LLMCall, response: Any) -> None:
+    """Audio is charged by the token, or, where no tokens are stated, by the second."""
+    read_plain(call, response)
+    _count_seconds(call.usage, response)
+
+
+def read_transcription_event(call: LLMCall, event: Any) -> str | None:
+    """An event of a transcription as it is heard."""
+    text = read_event(call, event)
+    _count_seconds(call.usage, event)
+    return text
+
+
+def _count_seconds(usage: Usage, response: Any) -> None:
+    stated = field_of(response, "usage")
+    seconds = None if stated is None else seconds_of(field_of(stated, "seconds"))
+    if seconds is None:
+        seconds = seconds_of(field_of(response, "duration"))
+    if seconds is not None and usage.input_tokens is None:
+        usage.audio_seconds = seconds
 
 
 def read_rerank(call: LLMCall, response: Any) -> None:
@@ -63,10 +117,18 @@ def read_nothing(call: LLMCall, response: Any) -> None:
 def read_response_object(call: LLMCall, response: Any) -> None:
     """An answer of the Responses API. Why it ended is its status, or what left it incomplete."""
     read_plain(call, response)
+    call.usage.web_searches = _searches(field_of(response, "output") or ()) or None
     incomplete = field_of(response, "incomplete_details")
     reason = field_of(incomplete, "reason") if incomplete is not None else field_of(response, "status")
     if isinstance(reason, str):
         call.finish_reasons = (reason,)
+
+
+def _searches(items: Iterable[Any]) -> int:
+    """Searches of the web among the items of an answer; opening a page, and looking for something in it, is free."""
+    calls = [item for item in items if field_of(item, "type") == "web_search_call" and field_of(item, "status") != "failed"]
+    actions = [field_of(item, "action") for item in calls]
+    return sum(action is None or field_of(action, "type") == "search" for action in actions)
 
 
 def read_event(call: LLMCall, event: Any) -> str | None:
@@ -88,7 +150,7 @@ def read_message(call: LLMCall, response: Any) -> None:
     call.response_id = _text(fields.get("id")) or call.response_id
     call.response_model = _text(fields.get("model")) or call.response_model
     _read_stop(call, response)
-    read_message_usage(call.usage, fields.get("usage"))
+    read_message_usage(call, fields.get("usage"))
 
 
 def read_message_event(call: LLMCall, event: Any) -> str | None:
@@ -96,36 +158,15 @@ def read_message_event(call: LLMCall, event: Any) -> str | None:
     head = field_of(event, "message")
     if head is not None:
         read_message(call, head)
+        call.usage.output_tokens = None  # the first of them; how many they were is said at the end, which may not come
         return None
     delta = field_of(event, "delta")
     if delta is None:
         return None
-    read_message_usage(call.usage, field_of(event, "usage"))
+    read_message_usage(call, field_of(event, "usage"))
     _read_stop(call, delta)
     text = field_of(delta, "text")
     return text if isinstance(text, str) else None
-
-
-def read_message_usage(usage: Usage, stated: Any) -> None:
-    """Anthropic's own counting leaves the cached tokens out of the input, the conventions' has them in.
-
-    A stream states the input at its head and the output at its end; a count that is not stated stays what it was.
-    """
-    if stated is None:
-        return
-    fields = fields_of(stated)
-    for name, attribute in MESSAGE_COUNTS:
-        if (count := count_of(fields, name)) is not None:
-            setattr(usage, attribute, count)
-    if (fresh := count_of(fields, "input_tokens")) is not None:
-        usage.input_tokens = fresh + (usage.cache_read_tokens or 0) + (usage.cache_write_tokens or 0)
-
-
-MESSAGE_COUNTS: Final = (
-    ("output_tokens", "output_tokens"),
-    ("cache_read_input_tokens", "cache_read_tokens"),
-    ("cache_creation_input_tokens", "cache_write_tokens"),
-)
 
 
 def read_google(call: LLMCall, response: Any) -> None:
@@ -135,16 +176,7 @@ def read_google(call: LLMCall, response: Any) -> None:
     reasons = [field_of(candidate, "finishReason") for candidate in field_of(response, "candidates") or ()]
     call.finish_reasons = tuple(reason for reason in reasons if isinstance(reason, str)) or call.finish_reasons
     stated = field_of(response, "usageMetadata") or field_of(response, "usage_metadata")
-    if stated is None:
-        return
-    fields, usage = fields_of(stated), call.usage
-    if not count_of(fields, "totalTokenCount"):  # LiteLLM writes 0 where the provider behind it was not asked
-        return
-    usage.input_tokens = count_of(fields, "promptTokenCount")
-    usage.cache_read_tokens = count_of(fields, "cachedContentTokenCount")
-    usage.reasoning_tokens = count_of(fields, "thoughtsTokenCount")
-    said = count_of(fields, "candidatesTokenCount")
-    usage.output_tokens = None if said is None else said + (usage.reasoning_tokens or 0)
+    read_google_usage(call.usage, stated)
 
 
 def read_google_chunk(call: LLMCall, chunk: Any) -> str | None:
@@ -187,9 +219,9 @@ SHAPES: Final = {
     "messages": Shape(read_message, read_message_event, asked_text("system", "messages")),
     "embeddings": Shape(read_embeddings, read_event, asked_text("input")),
     "google": Shape(read_google, read_google_chunk, asked_text("contents")),
-    "images": Shape(read_plain, read_event, asked_text("prompt")),
+    "images": Shape(read_images, read_image_event, asked_text("prompt")),
     "speech": Shape(read_nothing, read_event, asked_text("input")),
-    "transcription": Shape(read_plain, read_event, asked_text("prompt")),
+    "transcription": Shape(read_transcription, read_transcription_event, asked_text("prompt")),
     "rerank": Shape(read_rerank, read_event, asked_text("query")),
     "moderation": Shape(read_plain, read_event, asked_text("input")),
 }

@@ -11,16 +11,19 @@ DATA: Final = b"data:"
 class Events:
     """The JSON of the events in a stream of bytes, however it is cut."""
 
-    __slots__ = ("_rest",)
+    __slots__ = ("_rest", "latest")
 
     def __init__(self) -> None:
         self._rest = b""
+        self.latest: list[Any] = []
+        """The events that were complete with the last piece."""
 
     def feed(self, piece: bytes | str) -> list[Any]:
         """The events that are complete with this piece."""
         data = self._rest + (piece.encode() if isinstance(piece, str) else piece)
         *lines, self._rest = data.split(b"\n")
-        return [event for line in lines if (event := _event(line)) is not None]
+        self.latest = [event for line in lines if (event := _event(line)) is not None]
+        return self.latest
 
 
 def _event(line: bytes) -> Any:

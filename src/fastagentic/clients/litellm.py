@@ -15,28 +15,36 @@ from typing import TYPE_CHECKING, Any, Final
 
 from fastagentic.core.call import LLMCall
 from fastagentic.gateways import litellm as gateway
+from fastagentic.gateways.lent import LITELLM_TAKES, ROUTER_TAKES, litellm_arguments
 from fastagentic.pricing.rates import measure
+from fastagentic.pricing.table import is_tier
 
-from . import _openai_shape
+from . import _captured, _openai_shape
+from ._failures import read_failure
 from ._litellm_doors import CHAT, is_stream, what_of
 from ._litellm_doors import ENTRY_POINTS as ENTRY_POINTS  # part of this reader, written next door
 from ._litellm_doors import role as role
-from ._shapes import SHAPES, asked_text
+from ._shapes import SHAPES, asked_text, asked_usage
 from ._sse import Events
+from ._usage import read_usage
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from types import ModuleType
 
     from fastagentic.core.call import Usage
+    from fastagentic.gateways.lent import Lent
     from fastagentic.observe.reader import EntryPoint
     from fastagentic.pricing.rates import Rates
 
+TOLD_TIERS: Final = ("flex", "priority")
+"""Service tiers that LiteLLM's calculator knows by name, where its list has rates for them."""
+
 UNKNOWN_PROVIDER: Final = "litellm"  # a Router's group name, say, until the answer names the provider
 
-capture_request = _openai_shape.capture_request
-capture_response = _openai_shape.capture_response
-capture_chunk = _openai_shape.capture_chunk
+capture_request = _captured.capture_request
+capture_response = _captured.capture_response
+count_messages = _openai_shape.count_messages
 
 HAS_CALCULATOR: Final = True
 
@@ -67,13 +75,27 @@ def read_request(entry: EntryPoint, instance: Any, arguments: Mapping[str, Any])
         shape=shape,
         is_stream=is_stream(entry, arguments),
         parameters=_openai_shape.read_parameters(arguments),
+        usage=asked_usage(shape, arguments),
         is_cache_on=_is_cache_on(arguments),
     )
 
 
-def write_request(instance: Any, kwargs: dict[str, Any], trace_id: str) -> dict[str, Any]:
-    """LiteLLM takes no run id on the wire."""
-    return kwargs
+def write_request(entry: EntryPoint, instance: Any, arguments: dict[str, Any], lent: Lent) -> dict[str, Any]:
+    """Put what is lent into the arguments. A run id goes with a gateway's metadata, or not at all."""
+    if not lent.arguments:
+        return arguments
+    _, shape = what_of(entry, arguments) or CHAT
+    takes = LITELLM_TAKES.get(shape, frozenset())
+    added = litellm_arguments(lent, arguments, takes if instance is None else takes & ROUTER_TAKES)
+    if "fallbacks" in added and arguments.get("api_key") and not (arguments.get("api_base") or arguments.get("base_url")):
+        added["fallbacks"] = _of_the_same_provider(arguments, added["fallbacks"])
+    return {**arguments, **added} if added else arguments
+
+
+def _of_the_same_provider(arguments: Mapping[str, Any], fallbacks: list[Any]) -> list[Any]:
+    """Those that the call's own key is for: LiteLLM hands it to whichever it falls back on."""
+    own = arguments.get("custom_llm_provider") or _provider_of(arguments.get("model"))
+    return [one for one in fallbacks if not isinstance(one, str) or _provider_of(one) == own]
 
 
 def read_response(call: LLMCall, response: Any) -> None:
@@ -93,12 +115,20 @@ def read_chunk(call: LLMCall, chunk: Any) -> str | None:
         # what the provider gave and the user did not ask to see; all zero when it gave nothing
         stated = _hidden_of(chunk).get("usage")
         if stated is not None and stated.total_tokens:
-            _openai_shape.read_usage(call.usage, stated)
+            read_usage(call.usage, stated)
     return text
+
+
+def capture_chunk(call: LLMCall, chunk: Any) -> None:
+    """A chunk, or the events that were complete with these bytes."""
+    is_bytes = isinstance(call, BytesCall) and isinstance(chunk, (bytes, str))
+    for event in call.events.latest if is_bytes and isinstance(call, BytesCall) else (chunk,):
+        _captured.capture_chunk(call, event)
 
 
 def read_error(call: LLMCall, error: BaseException) -> None:
     """LiteLLM's exceptions name the provider that failed."""
+    read_failure(call, error)
     provider = getattr(error, "llm_provider", None)
     if provider and isinstance(provider, str):
         call.provider = gateway.provider_name(provider)
@@ -121,18 +151,28 @@ def price(call: LLMCall) -> Decimal | None:
         return None
     provider = call.facts.provider or _provider_of(call.model)
     for model in dict.fromkeys((call.response_model, call.model)):
-        usd = _price(model, provider, call.usage) if model else None
+        usd = _price(model, provider, call.usage, call.service_tier) if model else None
         if usd is not None:
             return usd
     return None
 
 
-def _price(model: str, provider: str, usage: Usage) -> Decimal | None:
-    entry = sys.modules["litellm"].model_cost.get(model) or {}
+def _price(model: str, provider: str, usage: Usage, tier: str | None) -> Decimal | None:
+    listed = sys.modules["litellm"].model_cost
+    entry = listed.get(model) or listed.get(f"{provider}/{model}") or {}
+    if is_tier(tier):  # where it has no rates for a tier, it would charge the usual ones
+        known = tier in TOLD_TIERS and f"input_cost_per_token_{tier}" in entry
+        return _calculate(model, provider, usage, tier) if known else None
     rates = _rates(model, provider, entry.get("input_cost_per_token"), entry.get("output_cost_per_token"))
-    if rates is None or usage.input_audio_tokens or usage.output_audio_tokens:
+    if rates is None or any(getattr(usage, count) for count in UNMEASURED):
         return _calculate(model, provider, usage)
     return rates.price(usage)
+
+
+UNMEASURED: Final = (
+    "input_audio_tokens", "output_audio_tokens", "input_image_tokens", "output_image_tokens", "cache_write_1h_tokens",
+)  # fmt: skip
+"""Parts that have rates of their own at some models, which are not measured: the calculator itself is asked."""
 
 
 @lru_cache(maxsize=512)
@@ -151,31 +191,44 @@ def _rates(model: str, provider: str, *registered: float | None) -> Rates | None
         return None
 
 
-def _calculate(model: str, provider: str, usage: Usage) -> Decimal | None:
+def _calculate(model: str, provider: str, usage: Usage, tier: str | None = None) -> Decimal | None:
     litellm = sys.modules["litellm"]
-    output = usage.output_tokens or 0
     try:
         parts = litellm.cost_per_token(
             model=model,
             custom_llm_provider=provider,
-            usage_object=litellm.Usage(
-                prompt_tokens=usage.input_tokens,
-                completion_tokens=output,
-                total_tokens=(usage.input_tokens or 0) + output,
-                prompt_tokens_details={
-                    "cached_tokens": usage.cache_read_tokens or 0,
-                    "audio_tokens": usage.input_audio_tokens or 0,
-                    "cache_creation_tokens": usage.cache_write_tokens or 0,
-                },
-                completion_tokens_details={
-                    "reasoning_tokens": usage.reasoning_tokens or 0,
-                    "audio_tokens": usage.output_audio_tokens or 0,
-                },
-            ),
+            usage_object=litellm.Usage(**_as_litellm_counts(usage)),
+            **({} if tier is None else {"service_tier": tier}),
         )
     except Exception:  # noqa: BLE001  # a model that it does not know raises the bare Exception
         return None
     return sum((Decimal(repr(part)) for part in parts), Decimal(0))
+
+
+def _as_litellm_counts(usage: Usage) -> dict[str, Any]:
+    """Our counts as LiteLLM's `Usage` takes them."""
+    asked, said, written = usage.input_tokens or 0, usage.output_tokens or 0, usage.cache_write_tokens or 0
+    counts: dict[str, Any] = {
+        "prompt_tokens": asked,
+        "completion_tokens": said,
+        "total_tokens": asked + said,
+        "prompt_tokens_details": {
+            "cached_tokens": usage.cache_read_tokens or 0,
+            "audio_tokens": usage.input_audio_tokens or 0,
+            "image_tokens": usage.input_image_tokens or 0,
+            "cache_creation_tokens": written,
+        },
+        "completion_tokens_details": {
+            "reasoning_tokens": usage.reasoning_tokens or 0,
+            "audio_tokens": usage.output_audio_tokens or 0,
+            "image_tokens": usage.output_image_tokens or 0,
+        },
+    }
+    if hour := usage.cache_write_1h_tokens:
+        by_age = {"ephemeral_1h_input_tokens": hour, "ephemeral_5m_input_tokens": written - hour}
+        counts["prompt_tokens_details"]["cache_creation_token_details"] = by_age
+        counts["cache_creation_input_tokens"] = written
+    return counts
 
 
 def _hidden_of(response: Any) -> Mapping[str, Any]:

@@ -19,17 +19,21 @@ from urllib.parse import urlsplit
 from fastagentic.core.call import NO_FACTS, LLMCall
 from fastagentic.core.names import Operation
 from fastagentic.gateways import litellm, portkey, recognise
+from fastagentic.gateways.lent import portkey_headers, portkey_url, with_headers
 from fastagentic.observe.reader import EntryPoint, Role
 
-from . import _openai_shape
-from ._shapes import SHAPES
+from . import _captured, _openai_shape
+from ._failures import read_failure
+from ._shapes import SHAPES, asked_usage
+from ._usage import fields_of
 
 if TYPE_CHECKING:
     from fastagentic.core.call import GatewayFacts
+    from fastagentic.gateways.lent import Lent
 
 HAS_CALCULATOR: Final = False
 
-capture_chunk = _openai_shape.capture_chunk
+capture_chunk = _captured.capture_chunk
 
 _BASE: Final = "openai._base_client"
 _ARGUMENTS: Final = ("cast_to", "options")
@@ -114,25 +118,28 @@ def read_request(entry: EntryPoint, instance: Any, arguments: Mapping[str, Any])
         server_address=address,
         server_port=port,
         parameters=_openai_shape.read_parameters(body),
+        usage=asked_usage(shape, body),
         strategy=portkey.strategy_of(headers[portkey.CONFIG_HEADER]) if portkey.CONFIG_HEADER in headers else None,
     )
 
 
-def write_request(instance: Any, kwargs: dict[str, Any], trace_id: str) -> dict[str, Any]:
-    """Lend the run id as `x-portkey-trace-id` where Portkey answers, unless the client or this call has one."""
-    options = kwargs["options"]
-    headers = _sent_headers(instance, options)
-    if recognise.by_request(str(instance.base_url), headers) != portkey.NAME or portkey.TRACE_ID_HEADER in headers:
-        return kwargs
-    lent = copy.copy(options)
-    lent.headers = {**(options.headers if isinstance(options.headers, Mapping) else {}), portkey.TRACE_ID_HEADER: trace_id}
-    return {**kwargs, "options": lent}
+def write_request(entry: EntryPoint, instance: Any, arguments: dict[str, Any], lent: Lent) -> dict[str, Any]:
+    """Put what is lent into the headers of a request that goes to Portkey; where it goes is the client's alone."""
+    options, base_url = arguments["options"], str(instance.base_url)
+    sent = _sent_headers(instance, options)
+    if recognise.by_request(base_url, sent) != portkey.NAME or portkey_url(lent, sent, base_url) is not None:
+        return arguments
+    headers = portkey_headers(lent, sent, base_url)
+    if not headers:
+        return arguments
+    changed = copy.copy(options)
+    changed.headers = with_headers(options.headers, instance._custom_headers, headers)
+    return {**arguments, "options": changed}
 
 
-def read_answered_by(call: LLMCall, gateway: str | None, response: Any) -> None:
-    """What the headers of a response say; `gateway` answered it, None: nobody that we know."""
+def read_answered_by(call: LLMCall, gateway: str | None, headers: dict[str, str], response: Any) -> None:
+    """What a gateway's own headers of a response say; `gateway` answered it, None: nobody that we know."""
     call.gateway = gateway or call.gateway
-    headers = lower(response.headers)
     facts = NO_FACTS
     if call.gateway == portkey.NAME:
         facts = portkey.read_headers(headers, call.strategy)
@@ -164,6 +171,7 @@ def read_chunk(call: LLMCall, chunk: Any) -> str | None:
 
 def read_error(call: LLMCall, error: BaseException) -> None:
     """An answer that `parse` would not take (cut off, filtered) was paid for all the same."""
+    read_failure(call, error)
     completion = getattr(error, "completion", None)
     if completion is not None:
         read_response(call, completion)
@@ -171,18 +179,23 @@ def read_error(call: LLMCall, error: BaseException) -> None:
 
 def capture_request(call: LLMCall, arguments: Mapping[str, Any]) -> None:
     """Prompt and tools."""
-    _openai_shape.capture_request(call, _body(arguments["options"]))
+    _captured.capture_request(call, _body(arguments["options"]))
 
 
 def capture_response(call: LLMCall, response: Any) -> None:
     """The answer."""
-    _openai_shape.capture_response(call, _fields(response))
+    _captured.capture_response(call, _fields(response))
 
 
 def input_text(arguments: Mapping[str, Any]) -> str:
     """The text of the prompt, for the estimate only."""
     options = arguments["options"]
     return SHAPES[PATHS[_path(options)][1]].input_text(_body(options))
+
+
+def count_messages(arguments: Mapping[str, Any]) -> int:
+    """Messages of a chat, for the estimate only."""
+    return _openai_shape.count_messages(_body(arguments["options"]))
 
 
 def count_tokens(text: str) -> int | None:
@@ -200,8 +213,10 @@ def price(call: LLMCall) -> Decimal | None:
 
 def lower(headers: Any) -> dict[str, str]:
     """A gateway's own headers of a response, in lower case."""
-    found = {name.lower(): value for name, value in headers.items()}
-    return {name: value for name, value in found.items() if name.startswith((portkey.PREFIX, litellm.PREFIX))}
+    return {lower: value for name, value in headers.items() if (lower := name.lower()).startswith(PREFIXES)}
+
+
+PREFIXES: Final = (portkey.PREFIX, litellm.PREFIX)
 
 
 def json_of(response: Any) -> Any:
@@ -219,7 +234,7 @@ def _fields(response: Any) -> Mapping[str, Any] | None:
     if hasattr(response, "is_stream_consumed"):  # the bare response of httpx
         response = json_of(response)
     if isinstance(response, dict) or hasattr(response, "__pydantic_fields_set__"):
-        return _openai_shape.fields_of(response)
+        return fields_of(response)
     return None
 
 

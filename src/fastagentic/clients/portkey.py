@@ -19,17 +19,21 @@ from urllib.parse import urlsplit
 from fastagentic.core.call import NO_FACTS, LLMCall
 from fastagentic.core.names import Operation
 from fastagentic.gateways import portkey as gateway
+from fastagentic.gateways.lent import portkey_headers, portkey_url, with_headers, without_untold_key
 from fastagentic.observe.reader import EntryPoint, Role
 
-from . import _openai_shape
-from ._openai_shape import fields_of
-from ._shapes import SHAPES, asked_text
+from . import _captured, _openai_shape
+from ._failures import read_failure
+from ._shapes import SHAPES, asked_text, asked_usage
+from ._usage import fields_of
 
 if TYPE_CHECKING:
     from decimal import Decimal
 
-capture_response = _openai_shape.capture_response
-capture_chunk = _openai_shape.capture_chunk
+    from fastagentic.gateways.lent import Lent
+
+capture_response = _captured.capture_response
+capture_chunk = _captured.capture_chunk
 
 UNKNOWN_PROVIDER: Final = "portkey"  # until the gateway names the target's
 
@@ -67,9 +71,11 @@ PATHS: Final = (
 @lru_cache(maxsize=256)
 def what_of(method: str, url: str) -> tuple[Operation, str] | None:
     """Operation and shape of a request; None when it is no LLM call."""
-    path = urlsplit(url).path.strip("/").removeprefix("v1/")
+    parts = urlsplit(url)
+    path = parts.path.strip("/").removeprefix("v1/")
+    before = "(.*/)?" if parts.netloc else ""  # a whole URL, which we lent, begins with the gateway's own path
     for pattern, operation, shape in PATHS:
-        if method.lower() == "post" and re.fullmatch(pattern, path):
+        if method.lower() == "post" and re.fullmatch(before + pattern, path):
             return operation, shape
     return None
 
@@ -85,7 +91,7 @@ def read_request(entry: EntryPoint, instance: Any, arguments: Mapping[str, Any])
     options = arguments["options"]
     operation, shape = what_of(options.method, options.url) or (Operation.CHAT, "chat")
     headers, body = _sent_headers(instance, options), body_of(options)
-    address, port = _server(str(instance.base_url))
+    address, port = _server(options.url if "://" in options.url else str(instance.base_url))
     provider, model = headers.get(gateway.PROVIDER_HEADER), body.get("model")
     config = headers.get(gateway.CONFIG_HEADER)
     return LLMCall(
@@ -99,24 +105,28 @@ def read_request(entry: EntryPoint, instance: Any, arguments: Mapping[str, Any])
         server_address=address,
         server_port=port,
         parameters=_openai_shape.read_parameters(body),
+        usage=asked_usage(shape, body),
         strategy=None if config is None else gateway.strategy_of(config),
     )
 
 
-def write_request(instance: Any, kwargs: dict[str, Any], trace_id: str) -> dict[str, Any]:
-    """Lend the run id as `x-portkey-trace-id`, unless the client or this call has one."""
-    options = kwargs["options"]
-    if gateway.TRACE_ID_HEADER in _sent_headers(instance, options):
-        return kwargs
-    lent = copy.copy(options)
-    own = options.headers if isinstance(options.headers, Mapping) else {}
-    lent.headers = {**own, gateway.TRACE_ID_HEADER: trace_id}
-    return {**kwargs, "options": lent}
+def write_request(entry: EntryPoint, instance: Any, arguments: dict[str, Any], lent: Lent) -> dict[str, Any]:
+    """Put what is lent into the request's headers, and its URL where the client was told of no gateway."""
+    options, base_url = arguments["options"], str(instance.base_url)
+    sent = without_untold_key(_sent_headers(instance, options))
+    headers, url = portkey_headers(lent, sent, base_url), portkey_url(lent, sent, base_url)
+    if not headers and url is None:
+        return arguments
+    changed = copy.copy(options)
+    changed.headers = with_headers(options.headers, _headers_of_client(instance), headers)
+    if url is not None:
+        changed.url = f"{url.rstrip('/')}/{options.url.lstrip('/')}"
+    return {**arguments, "options": changed}
 
 
 def capture_request(call: LLMCall, arguments: Mapping[str, Any]) -> None:
-    """Prompt and tools of a chat, as they are sent."""
-    _openai_shape.capture_request(call, body_of(arguments["options"]))
+    """Prompt and tools, as they are sent."""
+    _captured.capture_request(call, body_of(arguments["options"]))
 
 
 def read_response(call: LLMCall, response: Any) -> None:
@@ -134,6 +144,7 @@ def read_chunk(call: LLMCall, chunk: Any) -> str | None:
 
 def read_error(call: LLMCall, error: BaseException) -> None:
     """What the gateway still said when the call failed; an answer that `parse` would not take was paid for all the same."""
+    read_failure(call, error)
     completion = getattr(error, "completion", None)
     if completion is not None:
         read_response(call, completion)
@@ -146,6 +157,11 @@ def input_text(arguments: Mapping[str, Any]) -> str:
 
 
 PROMPT: Final = asked_text("messages", "prompt", "instructions", "input")
+
+
+def count_messages(arguments: Mapping[str, Any]) -> int:
+    """Messages of a chat, for the estimate only."""
+    return _openai_shape.count_messages(body_of(arguments["options"]))
 
 
 def count_tokens(text: str) -> int | None:
@@ -182,14 +198,18 @@ def _read_headers(call: LLMCall, headers: Any) -> None:
 
 def _sent_headers(instance: Any, options: Any) -> dict[str, str]:
     """The headers for Portkey that the client or this call sends, in lower case; the call's own beat the client's."""
-    own = getattr(instance, "custom_headers", None) or getattr(instance, "_custom_headers", None)
     found = {}
-    for headers in (own, options.headers):
+    for headers in (_headers_of_client(instance), options.headers):
         if isinstance(headers, Mapping):
             for name, value in headers.items():
                 if isinstance(value, str) and name[: len(gateway.PREFIX)].lower() == gateway.PREFIX:
                     found[name.lower()] = value
     return found
+
+
+def _headers_of_client(instance: Any) -> Any:
+    """What either of the two HTTP clients sends with each request."""
+    return getattr(instance, "custom_headers", None) or getattr(instance, "_custom_headers", None)
 
 
 @lru_cache(maxsize=64)

@@ -32,3 +32,7 @@ class StoreTooNewError(StoreError):
 
 class UnknownRunError(FastagenticError, LookupError):
     """No run in the store has this id."""
+
+
+class NoGatewayError(FastagenticError, LookupError):
+    """A gateway's client was asked for where no gateway is in force."""

@@ -65,7 +65,7 @@ class Run:
     """
 
     __slots__ = (
-        "_finished", "_folding", "_totals", "external_id", "metadata", "name", "parent", "run_id", "session", "tags",
+        "_finished", "_folding", "_totals", "external_id", "gateway", "metadata", "name", "parent", "run_id", "session", "tags",
         "tenant", "user",
     )  # fmt: skip
 
@@ -79,6 +79,7 @@ class Run:
         session: str | None = None,
         tenant: str | None = None,
         tags: Sequence[str] = (),
+        gateway: Any = None,
         parent: Run | None = None,
     ) -> None:
         self.name = name
@@ -89,6 +90,7 @@ class Run:
         self.tenant = tenant
         self.tags: list[str] = list(tags)
         self.metadata: dict[str, Any] = {}
+        self.gateway = gateway  # whatever has `.lend(ctx)`: lends to each call what it does not set itself
         self.parent = parent
         self._totals = RunUsage()
         self._finished: deque[LLMCall] = deque()

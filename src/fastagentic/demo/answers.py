@@ -116,12 +116,18 @@ def chat_whole(answer: Answer, body: Mapping[str, Any], *, states_usage: bool) -
         "model": answer.model,
         "choices": [{"index": 0, "message": message, "finish_reason": "stop", "logprobs": None}],
     }
+    whole |= tier(body)
     return {**whole, "usage": answer.usage} if states_usage else whole
+
+
+def tier(body: Mapping[str, Any]) -> Json:
+    """The service tier that served a request: the one that was asked for."""
+    return {"service_tier": body["service_tier"]} if body.get("service_tier") else {}
 
 
 def chat_chunks(answer: Answer, body: Mapping[str, Any], *, states_usage: bool) -> list[Json]:
     """The same completion as chunks: role, text, finish reason, and usage where the request asked for it."""
-    base = {"id": answer.id, "object": "chat.completion.chunk", "created": CREATED, "model": answer.model}
+    base = {"id": answer.id, "object": "chat.completion.chunk", "created": CREATED, "model": answer.model, **tier(body)}
     deltas: list[Json] = [
         {"role": "assistant", "content": ""},
         *({"content": piece} for piece in answer.pieces),

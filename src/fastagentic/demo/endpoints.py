@@ -36,6 +36,7 @@ ENDPOINTS: Final[Mapping[str, Endpoint]] = {
     "completions": Endpoint(further.text_whole, further.text_chunks),
     "embeddings": Endpoint(further.embeddings),
     "responses": Endpoint(further.response_whole, further.response_events, names_events=True),
+    "responses/compact": Endpoint(further.compaction),
     "messages": Endpoint(further.message_whole, further.message_events, names_events=True),
     "images/generations": Endpoint(further.images),
     "images/edits": Endpoint(further.images),

@@ -1,13 +1,16 @@
 """The JSON shapes of the stand-in's answers beside chat completions: each as its provider documents it.
 
-Usage is spelled as each API spells it, from the counts of one `Answer`: a test knows what was stated and adds up.
+What is charged beside tokens is decided by the request, as with the providers: tools that search, a cache for an hour, a model
+that charges by the image or the second. Usage is spelled as each API spells it, from the counts of one `Answer`: a test knows
+what was stated and adds up.
 """
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING, Any, Final
 
-from .answers import CREATED, asked_texts, asks_for_usage
+from .answers import CREATED, asked_texts, asks_for_usage, tier
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -60,14 +63,19 @@ def response_whole(answer: Answer, body: Mapping[str, Any], *, states_usage: boo
     """An answer of the Responses API, done."""
     part = {"type": "output_text", "text": answer.text, "annotations": []}
     item = {**_item(answer), "status": "completed", "content": [part]}
-    whole = {**_response_head(answer), "status": "completed", "output": [item]}
+    whole = {**_response_head(answer), "status": "completed", "output": [*_searches(answer, body), item], **tier(body)}
     return {**whole, "usage": _response_usage(answer)} if states_usage else whole
+
+
+def compaction(answer: Answer, body: Mapping[str, Any], *, states_usage: bool) -> Json:
+    """What is left of a conversation that the Responses API was asked to shorten."""
+    return {**response_whole(answer, body, states_usage=states_usage), "object": "response.compaction"}
 
 
 def response_events(answer: Answer, body: Mapping[str, Any], *, states_usage: bool) -> list[Json]:
     """The events that build it up."""
     whole = response_whole(answer, body, states_usage=states_usage)
-    (item,) = whole["output"]
+    *_, item = whole["output"]
     (part,) = item["content"]
     at = {"item_id": item["id"], "output_index": 0, "content_index": 0}
     begun = {**_response_head(answer), "status": "in_progress", "output": []}
@@ -82,6 +90,21 @@ def response_events(answer: Answer, body: Mapping[str, Any], *, states_usage: bo
         {"type": "response.completed", "response": whole},
     ]
     return [{**event, "sequence_number": number} for number, event in enumerate(events)]
+
+
+def _searches(answer: Answer, body: Mapping[str, Any]) -> list[Json]:
+    """Where the model may search the web: two searches, and a page that is opened, which costs nothing."""
+    if not any(tool.get("type") == "web_search" for tool in body.get("tools") or ()):
+        return []
+    actions: list[Json] = [
+        {"type": "search", "query": "delays"},
+        {"type": "search", "query": "costs"},
+        {"type": "open_page", "url": "https://example.com/"},
+    ]
+    return [
+        {"type": "web_search_call", "id": f"ws_{at}_{answer.id}", "status": "completed", "action": action}
+        for at, action in enumerate(actions)
+    ]
 
 
 def _response_head(answer: Answer) -> Json:
@@ -109,13 +132,13 @@ def _response_usage(answer: Answer) -> Json:
 def message_whole(answer: Answer, body: Mapping[str, Any], *, states_usage: bool) -> Json:
     """An answer of Anthropic's Messages API."""
     whole = {**_message_head(answer), "content": [{"type": "text", "text": answer.text}], "stop_reason": "end_turn"}
-    return {**whole, "usage": _message_usage(answer)} if states_usage else whole
+    return {**whole, "usage": _message_usage(answer, body)} if states_usage else whole
 
 
 def message_events(answer: Answer, body: Mapping[str, Any], *, states_usage: bool) -> list[Json]:
     """The events that build it up: what went in is told at the head, what came out at the end, as Anthropic does."""
     head, tail = _message_head(answer), {"type": "message_delta", "delta": {"stop_reason": "end_turn", "stop_sequence": None}}
-    usage = _message_usage(answer)
+    usage = _message_usage(answer, body)
     return [
         {"type": "message_start", "message": {**head, "usage": {**usage, "output_tokens": 1}} if states_usage else head},
         {"type": "content_block_start", "index": 0, "content_block": {"type": "text", "text": ""}},
@@ -136,23 +159,36 @@ def _message_head(answer: Answer) -> Json:
     }  # fmt: skip
 
 
-def _message_usage(answer: Answer) -> Json:
-    """Anthropic counts what was read from its cache, and written to it, beside the input. A quarter of the rest was written."""
+def _message_usage(answer: Answer, body: Mapping[str, Any]) -> Json:
+    """Anthropic counts what was read from its cache, and written to it, beside the input. A quarter of the rest was written,
+    for an hour where the request asks for that anywhere, and where it may search the web, it did so twice.
+    """
     written = (answer.prompt_tokens - answer.cached_tokens) // 4
-    return {
+    hour = written if '"ttl": "1h"' in json.dumps(body) else 0
+    usage: Json = {
         "input_tokens": answer.prompt_tokens - answer.cached_tokens - written,
         "cache_read_input_tokens": answer.cached_tokens,
         "cache_creation_input_tokens": written,
+        "cache_creation": {"ephemeral_5m_input_tokens": written - hour, "ephemeral_1h_input_tokens": hour},
         "output_tokens": answer.completion_tokens,
+        "service_tier": "standard",
     }
+    if any(str(tool.get("type")).startswith("web_search") for tool in body.get("tools") or ()):
+        usage["server_tool_use"] = {"web_search_requests": 2}
+    return usage
 
 
 def images(answer: Answer, body: Mapping[str, Any], *, states_usage: bool) -> Json:
-    """A picture of one pixel, with the usage of the GPT image models."""
+    """Pictures of one pixel, with the usage of the GPT image models: a third of the input of an edit is its image. The models
+    before them (DALL-E) charge by the image and state nothing.
+    """
     whole: Json = {"created": CREATED, "data": [{"b64_json": PIXEL}] * int(body.get("n") or 1)}
+    if answer.model.startswith("dall-e"):
+        return whole
+    seen = answer.prompt_tokens // 3 if "image" in body else 0
     usage = {
         "input_tokens": answer.prompt_tokens,
-        "input_tokens_details": {"text_tokens": answer.prompt_tokens, "image_tokens": 0},
+        "input_tokens_details": {"text_tokens": answer.prompt_tokens - seen, "image_tokens": seen},
         "output_tokens": answer.completion_tokens,
         "total_tokens": answer.prompt_tokens + answer.completion_tokens,
     }
@@ -165,7 +201,7 @@ def speech(answer: Answer, body: Mapping[str, Any], *, states_usage: bool) -> by
 
 
 def transcription(answer: Answer, body: Mapping[str, Any], *, states_usage: bool) -> Json:
-    """What was said, with the usage of the GPT transcription models."""
+    """What was said, with the usage of the GPT transcription models; Whisper's is the time it heard."""
     whole = {"text": answer.text}
     return {**whole, "usage": _transcription_usage(answer)} if states_usage else whole
 
@@ -177,6 +213,8 @@ def transcription_events(answer: Answer, body: Mapping[str, Any], *, states_usag
 
 
 def _transcription_usage(answer: Answer) -> Json:
+    if answer.model.startswith("whisper"):
+        return {"type": "duration", "seconds": 12}
     heard = 3 * answer.prompt_tokens
     return {
         "type": "tokens",

@@ -41,6 +41,7 @@ class Terms:
 class Chosen:
     """The destinations of one `instrument()`."""
 
+    is_durable: bool = False
     sinks: list[Sink] = field(default_factory=list)
     deliveries: list[Delivery] = field(default_factory=list)
     local: LocalDestination | None = None
@@ -53,8 +54,10 @@ class Chosen:
 def _otlp(endpoint: str | None, terms: Terms) -> Destination:
     from .destinations.otlp import OTLPDestination
 
-    name = "otlp" if endpoint is None else f"otlp={endpoint}"
-    return OTLPDestination(endpoint, name=name, only_ours=terms.only_ours)
+    destination = OTLPDestination(endpoint, only_ours=terms.only_ours)
+    if endpoint is not None:  # one of several, told apart by its address: as the destination spells it, without secrets
+        destination.name = f"otlp={destination.endpoint}"
+    return destination
 
 
 def _langfuse(_: str | None, terms: Terms) -> Destination:
@@ -79,7 +82,7 @@ def choose(asked: Sequence[str | Destination], terms: Terms, source: str) -> Cho
     Raises: ConfigError for a name that is none, an object that is no destination, or two of one name; and whatever a
     destination finds wrong with its own settings.
     """
-    chosen = Chosen()
+    chosen = Chosen(terms.is_durable)
     for one in asked:
         if one == "local":
             chosen.local = _local(terms)
@@ -106,6 +109,8 @@ def _add(chosen: Chosen, destination: Destination, terms: Terms, source: str) ->
     if chosen.delivery(destination.name) is not None:
         raise ConfigError.of("destinations", destination.name, "names that differ, as each has a spool", source=source)
     chosen.deliveries.append(deliver_to(destination, store_home(), terms))
+    if (scores := getattr(destination, "scores", None)) is not None:  # not of the protocol: Langfuse alone takes any
+        chosen.deliveries.append(deliver_to(scores(), store_home(), terms))
 
 
 def deliver_to(destination: Destination, home: Path, terms: Terms) -> Delivery:

@@ -83,7 +83,7 @@ class Delivery:
 
     def _reset(self) -> None:
         """Also in a forked child: what waits is the parent's to deliver."""
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()  # a finalizer may end a span, and come back, in the middle of anything
         self._memory = 0
         self._only_here: deque[Waiting] = deque()  # records that are on no disk, oldest first
         self._dropped: Counter[str] = Counter()
@@ -98,6 +98,9 @@ class Delivery:
 
     def start(self) -> None:
         """Take over what dead processes have left, also when no span is ever made here."""
+        begin = getattr(self.destination, "start", None)  # not of the protocol: most have nothing to begin
+        if begin is not None:
+            begin()
         self._worker.put(None)
 
     def put(self, record: Record) -> None:
@@ -155,7 +158,7 @@ class Delivery:
             return self._dropped.copy()
 
     def note_drop(self, spans: int, reason: str) -> None:
-        """Count spans that are lost, say so once a reason, and leave a note for `fastagentic status`. The spool calls it too."""
+        """Count spans that are lost, say so once a reason, and leave a note for `fastagentic status`."""
         with self._lock:
             self._dropped[reason] += spans
             self._undelivered += spans

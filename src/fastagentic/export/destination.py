@@ -87,8 +87,10 @@ class Destination(Protocol):
     """Where it sends to, without secrets. With the name it is the key of the spool: change either and it has another one."""
 
     def wants(self, span: ReadableSpan) -> bool:
-        """Whether an ended, sampled span goes there. Called once a span, on the export thread (or the caller's, with
-        `durability="crash"`)."""
+        """Whether an ended, sampled span goes there. Called once a span, on the export thread.
+
+        With `durability="crash"` that is the caller's.
+        """
 
     def dress(self, span: ReadableSpan) -> Mapping[str, AttributeValue] | None:
         """Attributes that this destination's copy of the span gets and no other's."""

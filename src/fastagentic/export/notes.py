@@ -65,7 +65,7 @@ def spool_directory(home: Path, name: str, endpoint: str) -> Path:
         '/srv/spool/otlp-4292a5c7'
     """
     key = hashlib.sha256(f"{name}{endpoint}".encode(errors="replace")).hexdigest()[:8]
-    return home / SPOOL / f"{_safe(name)}-{key}"
+    return home / SPOOL / f"{_safe(_shown(name))}-{key}"
 
 
 def make_private(directory: Path) -> None:
@@ -82,7 +82,7 @@ def write_label(directory: Path, label: Label) -> None:
     """Say in the spool's directory whose it is, without the endpoint's secrets. Raises: OSError."""
     path = directory / DESTINATION
     if label.name and not path.exists():
-        text = json.dumps({"name": label.name, "endpoint": without_secrets(label.endpoint)}, indent=2)
+        text = json.dumps({"name": _shown(label.name), "endpoint": without_secrets(label.endpoint)}, indent=2)
         _write_whole(path, text.encode())
 
 
@@ -174,6 +174,12 @@ def aside(directory: Path) -> list[Aside]:
                     size = entry.stat().st_size
                     found.append(Aside(Path(entry.path), int(match[1]), int(match[2]), match[3], size))
     return sorted(found, key=lambda one: one.made_ns)
+
+
+def _shown(name: str) -> str:
+    """A name without secrets: `otlp=<endpoint>` is one, too."""
+    kind, equals, endpoint = name.partition("=")
+    return f"{kind}={without_secrets(endpoint)}" if equals else name
 
 
 def _safe(text: str) -> str:

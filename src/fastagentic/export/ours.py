@@ -26,12 +26,11 @@ OF_A_CALL: Final = (
 )
 """All that we ever write; the user has no hand in the span of a call."""
 
-OF_OTHERS: Final = frozenset(
-    name
-    for name in OF_A_CALL
-    if not name.startswith("gen_ai.")
-    or name.startswith(("gen_ai.operation.", "gen_ai.workflow.", "gen_ai.agent.", "gen_ai.tool."))
-)
+OF_OTHERS: Final = frozenset(name for name in OF_A_CALL if not name.startswith("gen_ai.")) | {
+    names.OPERATION_NAME,
+    names.WORKFLOW_NAME,
+    names.AGENT_NAME,
+}
 """What we write on the spans of runs, tools and attempts, beside which the user may write."""
 
 FOREIGN: Final = frozenset(
@@ -41,7 +40,6 @@ FOREIGN: Final = frozenset(
     }
 )  # fmt: skip
 """Where instrumentations of LLM calls write (the names up to their first dot), so that a name is none of the user's."""
-
 
 OPERATIONS: Final = frozenset(operation.value for operation in Operation)
 

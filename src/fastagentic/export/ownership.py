@@ -70,9 +70,10 @@ def found(parent: Path) -> Owner:
     for _ in range(_TRIES):
         directory = parent / f"{os.getpid()}-{os.urandom(6).hex()}"
         directory.mkdir(mode=0o700)
-        owner = _claimed(directory)
-        if owner is not None:  # else somebody took us for dead between these two lines
-            return owner
+        with contextlib.suppress(FileNotFoundError):  # somebody took us for dead between these two lines
+            owner = _claimed(directory)
+            if owner is not None:
+                return owner
     raise OSError(f"no lock to be had in {parent}")
 
 

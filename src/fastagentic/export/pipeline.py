@@ -26,7 +26,9 @@ if TYPE_CHECKING:
 
     from opentelemetry.context import Context
     from opentelemetry.sdk.trace import ReadableSpan, Span
+    from opentelemetry.util.types import AttributeValue
 
+    from .chosen import Chosen
     from .delivery import Delivery
     from .record import Frame
 
@@ -38,6 +40,9 @@ WINDOW_S: Final = 0.25
 CROWDED: Final = 10_000
 """Spans waiting to be encoded, from which on callers encode their own: a burst costs time then, and no span."""
 LAST_LOOK_S: Final = 0.05
+
+LABELS: Final = "langfuse."
+"""Langfuse's SDK writes its attributes, `@observe`'s arguments and results among them, on spans that all backends get."""
 
 _pipelines: Final[weakref.WeakKeyDictionary[Any, Pipeline]] = weakref.WeakKeyDictionary()
 
@@ -75,10 +80,10 @@ class Pipeline(SpanProcessor):
         # Without an end: a crowd is met by `on_end`, and nothing is dropped here.
         self._worker: Worker[ReadableSpan] = Worker("fastagentic-export", self._encode, window_s=WINDOW_S, capacity=1 << 60)
 
-    def open(self, sinks: Sequence[Sink], deliveries: Sequence[Delivery], *, is_durable: bool) -> None:
+    def open(self, chosen: Chosen) -> None:
         """Hand spans to these from here on; what dead processes have left for the deliveries goes out at once."""
-        self.sinks, self.deliveries, self.is_durable = sinks, deliveries, is_durable
-        for delivery in deliveries:
+        self.sinks, self.deliveries, self.is_durable = chosen.sinks, chosen.deliveries, chosen.is_durable
+        for delivery in chosen.deliveries:
             delivery.start()
 
     def on_start(self, span: Span, parent_context: Context | None = None) -> None:
@@ -126,7 +131,7 @@ class Pipeline(SpanProcessor):
 
     def _encoded(self, span: ReadableSpan) -> tuple[ReadableSpan, bytes] | None:
         try:
-            return span, encode_span(span, leaving(span) if is_ours(span) else None)
+            return span, encode_span(span, leaving(span) if is_ours(span) else _without_labels(span))
         except Exception as error:  # noqa: BLE001  # somebody's span can hold anything; counted for whoever wanted it
             ENCODE.caught(error)
             for delivery in self.deliveries:
@@ -142,6 +147,14 @@ class Pipeline(SpanProcessor):
                     parts.append(dressed(encoded, encode_attributes(more)) if more else encoded)
         if parts:
             delivery.put(Record(frame, b"".join(parts), len(parts), spans[-1][0].end_time or time.time_ns()))
+
+
+def _without_labels(span: ReadableSpan) -> dict[str, AttributeValue] | None:
+    """The attributes of somebody else's span but for those that speak to Langfuse, whose copy has them; None for all."""
+    attributes = span.attributes or {}
+    if not any(name.startswith(LABELS) for name in attributes):
+        return None
+    return {name: value for name, value in attributes.items() if not name.startswith(LABELS)}
 
 
 def is_ours(span: ReadableSpan) -> bool:

@@ -46,6 +46,7 @@ class Segment:
 
     __slots__ = (
         "_inode",
+        "_owed",
         "_salt",
         "before",
         "fd",
@@ -78,6 +79,7 @@ class Segment:
         """Spans that were ever appended: a later record tells by it whether one before it is missing."""
         self._salt = salt
         self._inode = 0
+        self._owed: list[int] = []  # offsets of acknowledgements that could not be written
 
     @classmethod
     def create(cls, owner: Owner, path: Path) -> Segment:
@@ -118,12 +120,17 @@ class Segment:
         return Record(frame, content[to_body:], header.spans, header.made_ns)
 
     def acknowledge(self, positions: Sequence[Position]) -> None:
-        """Write down that records need not be sent again. Raises: OSError; they count as acknowledged all the same."""
+        """Write down that records need not be sent again.
+
+        Raises: OSError; they count as acknowledged all the same, and are written down with the next.
+        """
         for position in positions:
             self.settle(position)
-        data = packed_offsets(self._salt, self.before, [position.offset for position in positions])
+        self._owed += [position.offset for position in positions]
+        data = packed_offsets(self._salt, self.before, self._owed)
         with self._opened() as fd:
             self.size = _write(fd, data, at=self.size) + len(data)
+        self._owed = []
 
     def found(self, offset: int, size: int, spans: int, made_ns: int) -> Position:
         """Count a record as waiting."""
@@ -155,6 +162,7 @@ class Segment:
         assert self.fd is not None
         assert not self.waiting
         os.ftruncate(self.fd, FILE_OVERHEAD)
+        self._owed = []
         self.size, self.before, self.oldest_ns, self.newest_ns = FILE_OVERHEAD, 0, 0, 0
 
     def is_sound(self) -> bool:

@@ -181,8 +181,7 @@ class Shelf:
             self._drop(segment, TOO_OLD)
         for one in notes.aside(self.directory):
             if one.made_ns < than_ns:
-                with contextlib.suppress(OSError):
-                    self._drop_aside(one, TOO_OLD)
+                self._drop_aside(one, TOO_OLD)
 
     def _reserved(self, segment: Segment) -> int:
         return max(segment.size, self._segment_bytes) if segment is self._current else segment.size
@@ -192,7 +191,12 @@ class Shelf:
         self._remove(segment)
 
     def _drop_aside(self, one: Aside, reason: str) -> int:
-        with contextlib.suppress(FileNotFoundError):  # another process has dropped and counted it
+        """The bytes that are free now."""
+        try:
             one.path.unlink()
-            self.losses[reason] += one.spans
+        except FileNotFoundError:  # another process has dropped and counted it
+            return one.size
+        except OSError:  # another user's
+            return 0
+        self.losses[reason] += one.spans
         return one.size

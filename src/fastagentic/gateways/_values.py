@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import math
+import re
 from typing import TYPE_CHECKING, Final, TypeVar
 
 if TYPE_CHECKING:
@@ -18,6 +19,8 @@ warned: Final[set[str]] = set()
 
 UNSET: Final = ("", "None")
 """What a gateway writes for a value that it does not have."""
+
+_ID: Final = re.compile(r"[A-Za-z0-9._:/+=-]{1,128}")
 
 MOST: Final = 2**31
 """No count is larger; an attribute could not hold any number of digits."""
@@ -35,6 +38,17 @@ def whole_number(headers: Mapping[str, str], header: str, *, least: int = 0) -> 
 def amount(headers: Mapping[str, str], header: str) -> float | None:
     """An amount of money as a header states it: finite and not below 0. None when it states none."""
     return _read(headers, header, _finite)
+
+
+def identifier(headers: Mapping[str, str], header: str) -> str | None:
+    """An id as a header states it: letters, digits and what ids are joined with. None when it states none."""
+    text = headers.get(header)
+    if text is None or text in UNSET:
+        return None
+    if _ID.fullmatch(text):
+        return text
+    warn_once(header, text)
+    return None
 
 
 def warn_once(header: str, text: str) -> None:

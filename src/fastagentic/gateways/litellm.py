@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 from fastagentic.core.call import GatewayFacts
 from fastagentic.core.names import CacheStatus
 
-from ._values import amount, whole_number
+from ._values import amount, identifier, whole_number
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -54,6 +54,7 @@ def read_hidden(hidden: Mapping[str, object], *, is_cache_on: bool, is_stream: b
     cost = hidden.get("response_cost")
     provider = hidden.get("custom_llm_provider")
     name = hidden.get("model_id")
+    call_id = hidden.get("litellm_call_id")
     return GatewayFacts(
         cache_status=_cache_status(hidden.get("cache_hit"), is_cache_on=is_cache_on),
         provider=provider if isinstance(provider, str) else None,
@@ -61,6 +62,7 @@ def read_hidden(hidden: Mapping[str, object], *, is_cache_on: bool, is_stream: b
         retries=_integer(extra.get("x-litellm-attempted-retries")),
         fallback_used=None if fallbacks is None else fallbacks > 0,
         cost_usd=float(cost) if isinstance(cost, (int, float)) and not is_stream else None,
+        call_id=call_id if isinstance(call_id, str) else None,
     )
 
 
@@ -78,6 +80,7 @@ def read_headers(headers: Mapping[str, str], *, is_stream: bool) -> GatewayFacts
         retries=whole_number(headers, "x-litellm-attempted-retries"),
         fallback_used=None if fallbacks is None else fallbacks > 0,
         cost_usd=None if is_stream else amount(headers, "x-litellm-response-cost"),
+        call_id=identifier(headers, "x-litellm-call-id"),
     )
 
 

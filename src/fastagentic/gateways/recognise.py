@@ -30,7 +30,7 @@ def by_request(base_url: str, headers: Iterable[str]) -> str | None:
     host = urlsplit(base_url).hostname or ""
     if host == portkey.HOST or host.endswith(f".{portkey.HOST}"):
         return portkey.NAME
-    return _answering.get(base_url)
+    return _answering.get(base_url.rstrip("/"))
 
 
 def by_response(base_url: str, headers: Iterable[str]) -> str | None:
@@ -41,7 +41,7 @@ def by_response(base_url: str, headers: Iterable[str]) -> str | None:
     names = list(headers)
     for gateway, prefix in RESPONSES:
         if any(name.startswith(prefix) for name in names):
-            _remember(base_url, gateway)
+            remember(base_url, gateway)
             return gateway
     return None
 
@@ -51,7 +51,9 @@ def forget() -> None:
     _answering.clear()
 
 
-def _remember(base_url: str, gateway: str) -> None:
+def remember(base_url: str, gateway: str) -> None:
+    """Who answers at a base URL, because it did or the user said so."""
+    base_url = base_url.rstrip("/")
     if len(_answering) >= KEEP and base_url not in _answering:
         _answering.clear()
     _answering[base_url] = gateway

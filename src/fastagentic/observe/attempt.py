@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from fastagentic.core.call import LLMCall
 
     from .observer import OpenCall
-    from .reader import EntryPoint, Reader
+    from .reader import Asked
     from .spans import Attributes
 
 END: Final = never_break("finish an attempt")
@@ -34,19 +34,10 @@ class OpenAttempt:
 
     __slots__ = ("_span", "_token", "args", "kwargs")
 
-    def __init__(
-        self,
-        outer: OpenCall,
-        reader: Reader,
-        entry: EntryPoint,
-        instance: Any,
-        args: tuple[Any, ...],
-        kwargs: dict[str, Any],
-    ) -> None:
-        self.args = args
-        self.kwargs = kwargs
-        parent = otel_context.get_current()
-        self._span = _start(outer, reader.read_request(entry, instance, entry.arguments(args, kwargs)), parent)
+    def __init__(self, outer: OpenCall, asked: Asked, parent: Context) -> None:
+        self.args = asked.args
+        self.kwargs = asked.kwargs
+        self._span = _start(outer, asked.read(), parent)
         self._token = otel_context.attach(set_span_in_context(self._span, parent))
 
     def failed(self, error: BaseException) -> None:

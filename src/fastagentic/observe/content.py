@@ -10,6 +10,8 @@ import base64
 import binascii
 import hashlib
 import json
+import re
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from fastagentic.core import names
@@ -23,14 +25,24 @@ if TYPE_CHECKING:
 
 MAX_CHARACTERS: Final = 32_768
 """Of one text; the rest is cut and the cut marked. A span attribute of megabytes is refused or truncated by most backends."""
+MAX_TOTAL: Final = 262_144
+"""Of all texts of one attribute; those that are beyond it are cut to nothing, and marked."""
+
+_INLINE: Final = re.compile(r"data:(?P<mime_type>[\w.+/-]*)(;[\w.+=-]+)*;base64,")
 
 
 class Content:
     """Turns what was captured of a call into attributes. `redact` sees every text, tool arguments and results included."""
 
-    def __init__(self, redact: Callable[[str], str] | None = None, max_characters: int = MAX_CHARACTERS) -> None:
+    def __init__(
+        self,
+        redact: Callable[[str], str] | None = None,
+        max_characters: int = MAX_CHARACTERS,
+        max_total: int = MAX_TOTAL,
+    ) -> None:
         self._redact = redact
         self._max_characters = max_characters
+        self._max_total = max_total
 
     def attributes(self, call: LLMCall) -> dict[str, str]:
         """The content of a call as JSON strings by attribute; what was not captured is left out."""
@@ -40,31 +52,72 @@ class Content:
         if content.streamed is not None:
             content.output_messages = content.streamed.messages(call.finish_reasons[0] if call.finish_reasons else None)
         found = {
+            names.SYSTEM_INSTRUCTIONS: content.system_instructions,
             names.INPUT_MESSAGES: content.input_messages,
             names.OUTPUT_MESSAGES: content.output_messages,
             names.TOOL_DEFINITIONS: content.tool_definitions,
         }
         return {name: self._written(messages) for name, messages in found.items() if messages}
 
-    def _written(self, messages: Sequence[Mapping[str, Json]]) -> str:
-        return json.dumps([self._clean(message) for message in messages], ensure_ascii=False, default=str)
+    def error_text(self, call: LLMCall) -> str | None:
+        """The text of the exception that a call ended with, for the status of its span; it may echo the prompt."""
+        if call.content is None or not call.content.error:
+            return None
+        return _Cleaning(self._redact, self._max_characters, self._max_total).text(call.content.error)
 
-    def _clean(self, value: Json) -> Json:
-        """A copy without what may not be kept. Keys stay; they are the conventions' words, or a schema's."""
+    def _written(self, messages: Sequence[Mapping[str, Json]]) -> str:
+        cleaning = _Cleaning(self._redact, self._max_characters, self._max_total)
+        return json.dumps([cleaning.part(message) for message in messages], ensure_ascii=False, default=cleaning.other)
+
+
+@dataclass(slots=True)
+class _Cleaning:
+    """One attribute on its way out; `left` is how many characters it may still hold."""
+
+    redact: Callable[[str], str] | None
+    max_characters: int
+    left: int
+
+    def part(self, value: Mapping[str, Json]) -> Json:
+        """A message, a part or a tool: its own words stay as they are, what users and models wrote is cleaned."""
+        if value.get("type") == "blob":
+            return without_media(value)
+        return {
+            key: one if key in KEPT else [self.part(part) for part in one] if key == "parts" else self.clean(one)
+            for key, one in value.items()
+        }
+
+    def clean(self, value: Json) -> Json:
+        """A copy without what may not be kept. Keys stay; they are a schema's, or a tool's."""
         if isinstance(value, str):
-            return self._text(value)
+            return self.text(value)
         if isinstance(value, dict):
             if value.get("type") == "blob":
                 return without_media(value)
-            return {str(key): self._clean(one) for key, one in value.items()}
+            return {str(key): self.clean(one) for key, one in value.items()}
         if isinstance(value, (list, tuple)):
-            return [self._clean(one) for one in value]
+            return [self.clean(one) for one in value]
         return value
 
-    def _text(self, text: str) -> str:
-        clean = text if self._redact is None else self._redact(text)
-        beyond = len(clean) - self._max_characters
-        return clean if beyond <= 0 else f"{clean[: self._max_characters]}[cut: {beyond} more characters]"
+    def text(self, text: str) -> str:
+        """A text, redacted and cut; media in a data URL as type, size and hash."""
+        if (inline := _INLINE.match(text)) is not None:
+            media = without_media({"content": text[inline.end() :]})
+            kind = inline["mime_type"] or "data"
+            return f"[{kind}: {media['size']} bytes, sha256 {media['sha256']}]"
+        clean = text if self.redact is None else self.redact(text)
+        room = min(self.max_characters, self.left)
+        self.left -= min(room, len(clean))
+        beyond = len(clean) - room
+        return clean if beyond <= 0 else f"{clean[:room]}[cut: {beyond} more characters]"
+
+    def other(self, value: object) -> str:
+        """What is no JSON, as a text like any other."""
+        return self.text(str(value))
+
+
+KEPT: Final = frozenset({"type", "role", "finish_reason", "modality", "mime_type"})
+"""The conventions' own words in a message or a part, which is told by them."""
 
 
 def without_media(part: Mapping[str, Json]) -> dict[str, Json]:

@@ -14,25 +14,29 @@ from typing import TYPE_CHECKING, Any, Final
 from opentelemetry import context as otel_context
 from opentelemetry.trace import SpanKind, Status, StatusCode, set_span_in_context
 
+from fastagentic.core import names
 from fastagentic.core.call import Content as Captured
 from fastagentic.core.guard import never_break
 from fastagentic.core.ids import format_trace_id
 from fastagentic.core.names import StreamEnd
+from fastagentic.gateways.lent import NOTHING, of_run_id
 
 from .attempt import OpenAttempt, tell_the_first
 from .context import CALL_KEY, RUN_KEY, detach, is_suppressed
 from .estimate import ESTIMATED, estimate
-from .reader import Role
+from .lending import lent_to
+from .reader import Asked, Role
 from .spans import end_attributes, span_name, start_attributes
 from .stream import observed
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable
 
     from opentelemetry.context import Context
     from opentelemetry.trace import SpanContext, Tracer
 
     from fastagentic.core.call import LLMCall
+    from fastagentic.core.run import Run
     from fastagentic.pricing import Pricing
 
     from .content import Content
@@ -99,13 +103,14 @@ class Observer:
                     outer = None
                 elif outer.reader is not reader:  # a client through which another one goes to the wire
                     return NullCall(args, kwargs)
-                role = reader.role(None if outer is None else outer.call, entry, entry.arguments(args, kwargs))
-                if role is Role.CALL:
-                    if not reader.HAS_CALCULATOR:
-                        self.pricing.warm_up()
-                    return OpenCall(self, reader, entry, instance, args, kwargs, context)
-                if role is Role.ATTEMPT and outer is not None:
-                    return OpenAttempt(outer, reader, entry, instance, args, kwargs)
+                arguments = entry.arguments(args, kwargs)
+                role = reader.role(None if outer is None else outer.call, entry, arguments)
+                if role is not Role.NOTHING:
+                    asked = Asked(reader, entry, instance, args, kwargs, arguments)
+                    if role is Role.CALL:
+                        return OpenCall(self, asked, context)
+                    if outer is not None:
+                        return OpenAttempt(outer, asked, context)
         return NullCall(args, kwargs)
 
     def retrying(self, error: BaseException | None) -> None:
@@ -116,6 +121,14 @@ class Observer:
                 tell_the_first(outer, error)
 
 
+def _with_lent(asked: Asked, run: Run | None) -> Asked:
+    """The call with what the run's gateway lends to it; as it came where there is none, or where that fails."""
+    with WRITE:
+        lent = lent_to(run, asked.instance)
+        return asked if lent is NOTHING else asked.lent(lent)
+    return asked
+
+
 class OpenCall:
     """One logical call between its start and its end; the door and the stream proxy hold it."""
 
@@ -124,21 +137,18 @@ class OpenCall:
         "args", "attempts", "call", "kwargs", "reader", "span",
     )  # fmt: skip
 
-    def __init__(
-        self,
-        observer: Observer,
-        reader: Reader,
-        entry: EntryPoint,
-        instance: Any,
-        args: tuple[Any, ...],
-        kwargs: dict[str, Any],
-        parent: Context,
-    ) -> None:
-        arguments = entry.arguments(args, kwargs)
-        call = reader.read_request(entry, instance, arguments)
+    def __init__(self, observer: Observer, asked: Asked, parent: Context, started: tuple[int, float] | None = None) -> None:
+        """`started`, by both clocks: when a call began that has left already."""
+        reader = asked.reader
+        if not reader.HAS_CALCULATOR:
+            observer.pricing.warm_up()
+        run: Run | None = parent.get(RUN_KEY)  # type: ignore[assignment]
+        if started is None:
+            asked = _with_lent(asked, run)
+        call = asked.read()
         call.asked_provider = call.provider
-        call.started_ns = time.time_ns()
-        call.run = parent.get(RUN_KEY)  # type: ignore[assignment]
+        call.started_ns = time.time_ns() if started is None else started[0]
+        call.run = run
         span = observer.tracer.start_span(
             span_name(call),
             context=parent,
@@ -147,13 +157,13 @@ class OpenCall:
             start_time=call.started_ns,
         )
         call.run_id = format_trace_id(span.get_span_context().trace_id) if call.run is None else call.run.run_id
-        self.args = args
-        self.kwargs = kwargs
+        self.args = asked.args
+        self.kwargs = asked.kwargs
         self.attempts = 0
         self.call = call
         self.reader = reader
         self.span = span
-        self._arguments: Mapping[str, Any] = arguments
+        self._arguments = asked.arguments
         self._dropped_at: float | None = None
         self._end = threading.Lock()  # taken once, by the first end, and never given back
         self._arrivals: list[float] = []
@@ -161,14 +171,19 @@ class OpenCall:
         self._output: list[str] = []
         self._parent = parent
         with WRITE:
-            if observer.propagate:
-                self.kwargs = reader.write_request(instance, kwargs, call.run_id)
+            if observer.propagate and started is None:
+                self._lend(asked)
             if observer.content is not None:
                 call.content = Captured()
-                reader.capture_request(call, arguments)
+                reader.capture_request(call, asked.arguments)
         self._context = otel_context.set_value(CALL_KEY, self, set_span_in_context(span, parent))
         self._token = otel_context.attach(self._context)
-        self._started = time.perf_counter()
+        self._started = time.perf_counter() if started is None else started[1]
+
+    def _lend(self, asked: Asked) -> None:
+        """Put the run's id into the request, where the gateway takes one."""
+        lent = asked.lent(of_run_id(self.call.run_id))
+        self.args, self.kwargs = lent.args, lent.kwargs
 
     @property
     def is_ended(self) -> bool:
@@ -192,15 +207,18 @@ class OpenCall:
             detach(self._token)
         if type(result) is CoroutineType:  # an async method under somebody's plain wrapper came through the sync door
             return self._answered_later(result)
-        with READ:
-            self.reader.read_response(self.call, result)
-            if self.call.content is not None and not self.call.is_stream:
-                self.reader.capture_response(self.call, result)
+        self._read(result)
         with READ:
             if self.call.is_stream and (stream := observed(result, self)) is not None:
                 return stream
         self._finish()
         return result
+
+    def _read(self, answer: Any) -> None:
+        with READ:
+            self.reader.read_response(self.call, answer)
+            if self.call.content is not None and not self.call.is_stream:
+                self.reader.capture_response(self.call, answer)
 
     async def _answered_later(self, answer: Any) -> Any:
         self._token = otel_context.attach(self._context)
@@ -252,6 +270,8 @@ class OpenCall:
         with READ:
             if error is not None:
                 call.error_type = type(error).__qualname__
+                if call.content is not None:
+                    call.content.error = str(error)
                 self.reader.read_error(call, error)
             if stream_end is not None:
                 call.read_arrivals(self._started, self._arrivals)
@@ -259,7 +279,7 @@ class OpenCall:
                     isinstance(error, Exception) and not self._arrivals
                 )  # LiteLLM's text completions ask at the first chunk
                 if call.operation in ESTIMATED and not is_refused:
-                    estimate(call.usage, self.reader, self._arguments, "".join(self._output))
+                    estimate(call.usage, self.reader, self._arguments, self._output)
         with PRICE:
             call.cost = self._observer.pricing.price(call, self.reader.price)
         with FINISH:
@@ -272,11 +292,14 @@ class OpenCall:
             call.run.add(call)
         if span.is_recording():
             span.set_attributes(end_attributes(call))
+            status = ERROR
             with CAPTURE:  # of its own: a redaction of the user's that fails keeps the content out, and nothing else
                 if self._observer.content is not None:
-                    span.set_attributes(self._observer.content.attributes(call))
+                    if captured := self._observer.content.attributes(call):
+                        span.set_attributes({**captured, names.CONTENT: tuple(captured)})
+                    status = Status(StatusCode.ERROR, self._observer.content.error_text(call))
             if call.error_type is not None:
-                span.set_status(ERROR)
+                span.set_status(status)
         elif self._observer.on_unrecorded is not None:
             self._observer.on_unrecorded(call, span.get_span_context(), self._parent)
         span.end(call.started_ns + int(call.duration_s * 1e9))

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import Enum
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
     from fastagentic.core.call import LLMCall
     from fastagentic.core.names import Operation
+    from fastagentic.gateways.lent import Lent
 
 
 class Seam(Enum):
@@ -49,9 +50,39 @@ class EntryPoint:
     shape: str = "chat"
     seam: Seam = Seam.DOOR
 
-    def arguments(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Mapping[str, Any]:
+    def arguments(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> dict[str, Any]:
         """All arguments of a call by name."""
         return {**dict(zip(self.positional, args, strict=False)), **kwargs} if args else kwargs
+
+    def laid_out(self, args: tuple[Any, ...], arguments: dict[str, Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:
+        """Arguments by name as the call gave them: positional ones in the place of `args`, which a wrapper may look at."""
+        given = self.positional[: len(args)]
+        by_name = {name: value for name, value in arguments.items() if name not in given}
+        return (*(arguments[name] for name in given), *args[len(given) :]), by_name
+
+
+class Asked(NamedTuple):
+    """A call as it came through a door."""
+
+    reader: Reader
+    entry: EntryPoint
+    instance: Any
+    args: tuple[Any, ...]
+    kwargs: dict[str, Any]
+    arguments: dict[str, Any]
+    """All of them by name."""
+
+    def read(self) -> LLMCall:
+        """What is asked for."""
+        return self.reader.read_request(self.entry, self.instance, self.arguments)
+
+    def lent(self, lent: Lent) -> Asked:
+        """The same call with what is lent to it, as far as it does not say it itself."""
+        arguments = self.reader.write_request(self.entry, self.instance, self.arguments, lent)
+        if arguments is self.arguments:
+            return self
+        args, kwargs = self.entry.laid_out(self.args, arguments)
+        return self._replace(args=args, kwargs=kwargs, arguments=arguments)
 
 
 class Reader(Protocol):
@@ -69,8 +100,11 @@ class Reader(Protocol):
     def role(self, outer: LLMCall | None, entry: EntryPoint, arguments: Mapping[str, Any]) -> Role:
         """What this call is, made inside `outer`, an open call of the same client, or inside none."""
 
-    def write_request(self, instance: Any, kwargs: dict[str, Any], trace_id: str) -> dict[str, Any]:
-        """The keyword arguments with the run's id lent to the gateway, where it takes one and none was set."""
+    def write_request(self, entry: EntryPoint, instance: Any, arguments: dict[str, Any], lent: Lent) -> dict[str, Any]:
+        """All arguments by name, with what is lent (the run's id, the run's gateway) and the call does not say itself.
+
+        The very same mapping where nothing was lent.
+        """
 
     def read_response(self, call: LLMCall, response: Any) -> None:
         """Read an answer, or what a stream says before its first chunk (headers)."""
@@ -92,6 +126,9 @@ class Reader(Protocol):
 
     def input_text(self, arguments: Mapping[str, Any]) -> str:
         """The text of the prompt, for the estimate only; it is kept nowhere."""
+
+    def count_messages(self, arguments: Mapping[str, Any]) -> int:
+        """How many messages a chat is asked with, for the estimate only; 0 for what is no chat."""
 
     def count_tokens(self, text: str) -> int | None:
         """Tokens of a text by an encoding that is on disk; None when the client ships none. Never asks a network."""

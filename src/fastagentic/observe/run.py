@@ -32,6 +32,8 @@ R = TypeVar("R")
 
 START: Final = never_break("start the span of a run")
 END: Final = never_break("end the span of a run")
+INHERITED: Final = ("user", "session", "tenant", "tags", "gateway")
+"""What a run inside a run has from the outer one, unless it says otherwise."""
 ERROR: Final = Status(StatusCode.ERROR)  # without a description: exception texts can echo a prompt
 
 
@@ -139,7 +141,7 @@ class RunScope:
 
     def _new_run(self, outer: Run | None, span: Span) -> Run:
         if outer is not None:  # a run inside a run shares the id, and inherits whom it is for
-            inherited = {"user": outer.user, "session": outer.session, "tenant": outer.tenant, "tags": outer.tags}
+            inherited = {name: getattr(outer, name) for name in INHERITED}
             who = inherited | {name: value for name, value in self._who.items() if value}
             return Run(self._name, outer.run_id, parent=outer, **who)
         trace_id = span.get_span_context().trace_id

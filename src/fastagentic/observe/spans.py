@@ -56,6 +56,8 @@ def end_attributes(call: LLMCall) -> Attributes:
         names.COST_SOURCE: None if cost is None else cost.source.value,
         names.COST_SAVED: None if cost is None or cost.saved_usd is None else float(cost.saved_usd),
         names.GATEWAY: call.gateway,
+        names.GATEWAY_CALL_ID: facts.call_id,
+        names.SERVICE_TIER: call.service_tier,
         names.CACHE_STATUS: None if facts.cache_status is None else facts.cache_status.value,
         names.CACHE_HIT: facts.is_cache_hit,
         names.TARGET_INDEX: facts.target_index,
@@ -66,6 +68,8 @@ def end_attributes(call: LLMCall) -> Attributes:
         names.FALLBACK_USED: facts.fallback_used,
         names.STREAM_END: None if call.stream_end is None else call.stream_end.value,
         names.ERROR_TYPE: call.error_type,
+        names.HTTP_STATUS_CODE: call.status_code,
+        names.RETRY_AFTER: call.retry_after_s,
     }
     found: Attributes = {name: value for name, value in known.items() if value is not None}
     found.update(call.parameters)

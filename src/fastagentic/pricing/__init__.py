@@ -12,7 +12,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from fastagentic.core.call import Cost
-from fastagentic.core.names import CostSource
+from fastagentic.core.names import CostSource, Operation
 
 from .table import PriceTable, is_tier
 
@@ -30,8 +30,10 @@ LITELLM: Final = "litellm"
 PROXY: Final = "litellm_proxy"
 LOCAL: Final = frozenset({"ollama", "ollama_chat"})
 """Providers that LiteLLM prices at 0 because nobody is paid."""
-ASKED_LESS: Final = ("cache_write_1h_tokens", "input_image_tokens", "output_image_tokens", "web_searches")
+ASKED_LESS: Final = ("web_searches",)
 """Counts that a client's calculator is not told."""
+TOLD_TIERS: Final = frozenset({"flex", "priority"})
+"""Service tiers that it is told; where it has no rates for one, it answers None."""
 
 
 class Priced(NamedTuple):
@@ -107,7 +109,7 @@ class Pricing:
         if calculated is not None and not _is_doubtful(call, calculated.usd) and not _was_asked_less(call):
             return self._less(call, calculated)
         priced = self._tabled(call)
-        if priced is None and calculated is not None and not is_tier(call.service_tier) and (usd or call.provider in LOCAL):
+        if priced is None and calculated is not None and not _is_untold(call.service_tier) and (usd or call.provider in LOCAL):
             priced = calculated
         return None if priced is None else self._less(call, priced)
 
@@ -145,11 +147,16 @@ def _is_billed(call: LLMCall) -> bool:
 
 def _is_doubtful(call: LLMCall, usd: float | Decimal) -> bool:
     """LiteLLM says 0 of models that it serves and has no price for (retired ones, Fireworks'): then others are asked."""
-    return usd == 0 and call.gateway == LITELLM and bool(call.usage.input_tokens or call.usage.output_tokens)
+    is_charged = call.usage.input_tokens or call.usage.output_tokens or call.operation is Operation.RERANK  # by the search
+    return usd == 0 and call.gateway == LITELLM and bool(is_charged)
 
 
 def _was_asked_less(call: LLMCall) -> bool:
-    return is_tier(call.service_tier) or any(getattr(call.usage, count) for count in ASKED_LESS)
+    return _is_untold(call.service_tier) or any(getattr(call.usage, count) for count in ASKED_LESS)
+
+
+def _is_untold(tier: str | None) -> bool:
+    return is_tier(tier) and tier not in TOLD_TIERS
 
 
 def _at_ns(call: LLMCall) -> int:

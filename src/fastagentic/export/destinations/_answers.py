@@ -17,7 +17,10 @@ if TYPE_CHECKING:
     from fastagentic.export.destination import Answer
 
 OF_HEADERS: Final = "Check the key in the headers (OTEL_EXPORTER_OTLP_HEADERS for otlp)."
-OF_PATH: Final = "Check the path: OTEL_EXPORTER_OTLP_ENDPOINT gets /v1/traces appended, OTEL_EXPORTER_OTLP_TRACES_ENDPOINT is taken as is."
+OF_PATH: Final = (
+    "Check the path: OTEL_EXPORTER_OTLP_ENDPOINT gets /v1/traces appended, "
+    "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT is taken as it is."
+)
 OF_PROTOCOL: Final = "Check OTEL_EXPORTER_OTLP_PROTOCOL: 4318 is the usual port of http/protobuf, 4317 of grpc."
 OF_REDIRECT: Final = (
     "Redirects are not followed, so that no key goes where you did not send it: set the endpoint to the final address."

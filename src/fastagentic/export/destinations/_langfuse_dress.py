@@ -33,6 +33,7 @@ STATUS_MESSAGE: Final = "langfuse.observation.status_message"
 METADATA: Final = "langfuse.observation.metadata"
 TRACE_NAME: Final = "langfuse.trace.name"
 TRACE_TAGS: Final = "langfuse.trace.tags"
+TRACE_METADATA: Final = "langfuse.trace.metadata."
 ENVIRONMENT: Final = "langfuse.environment"
 RELEASE: Final = "langfuse.release"
 IS_APP_ROOT: Final = "langfuse.internal.is_app_root"
@@ -86,9 +87,8 @@ FILTERABLE: Final = {
 """Metadata, by which Langfuse filters: its key -> our attribute."""
 
 FROM_THE_SDK: Final = (
-    "langfuse.trace.name", "langfuse.trace.tags", "langfuse.trace.metadata", "langfuse.trace.public",
-    "langfuse.observation.prompt.", "langfuse.environment", "langfuse.release", "langfuse.version", "langfuse.experiment.",
-    "langfuse.internal.",
+    TRACE_NAME, TRACE_TAGS, TRACE_METADATA, "langfuse.trace.public", "langfuse.observation.prompt.", ENVIRONMENT, RELEASE,
+    "langfuse.version", "langfuse.experiment.", "langfuse.internal.",
 )  # fmt: skip
 """What `propagate_attributes()` of the user's own Langfuse SDK writes on our spans; it is the user's word and beats ours.
 
@@ -164,7 +164,17 @@ def _trace(span: ReadableSpan, attributes: Mapping[str, Any]) -> dict[str, Attri
 
 
 def _from_the_sdk(span: ReadableSpan) -> dict[str, AttributeValue]:
-    return {name: value for name, value in (span.attributes or {}).items() if name.startswith(FROM_THE_SDK)}
+    found = {name: value for name, value in (span.attributes or {}).items() if name.startswith(FROM_THE_SDK)}
+    return {name: _plain(value) if name.startswith(TRACE_METADATA) else value for name, value in found.items()}
+
+
+def _plain(value: AttributeValue) -> AttributeValue:
+    """A value of metadata, which the SDK writes as JSON: the server reads it so from the SDK, and as it is from us."""
+    try:
+        said = json.loads(value) if isinstance(value, str) else value
+    except ValueError:
+        return value
+    return said if isinstance(said, str | bool | int | float) else value
 
 
 def _instant(ns: int) -> str:

@@ -1,8 +1,8 @@
-"""The user's own `Langfuse()` beside our destination: each span reaches Langfuse once, ours dressed, the others as it sends them.
+"""The user's own `Langfuse()` beside our destination: each span reaches Langfuse once, ours dressed, others as it sends them.
 
 Its span processor sits on the same provider and would send our spans too, undressed. While the destination is open, the
-processor of the same project leaves our spans to us, and we leave everybody else's to it. The class is private to the SDK: where
-it is not as expected, nothing is patched. It is never imported by us: an import hook waits for it.
+processor of the same project leaves our spans to us, and we leave everybody else's to it. The class is private to the SDK:
+where it is not as expected, nothing is patched. It is never imported by us: an import hook waits for it.
 """
 
 from __future__ import annotations
@@ -27,6 +27,7 @@ logger = logging.getLogger("fastagentic")
 
 MODULE: Final = "langfuse._client.span_processor"
 PROCESSOR: Final = "LangfuseSpanProcessor"
+EXPECTED: Final = ("on_start", "on_end", "_cleanup_app_root_state")
 SDK_SCOPE: Final = "langfuse-sdk"
 
 PATCH: Final = never_break("patch Langfuse's span processor")
@@ -41,7 +42,7 @@ class Guests:
         self._lock = threading.Lock()
         self._patches: list[Patch] = []
         self._is_on = False
-        # A provider's spans all carry its one resource: by it we know which processors see a span. Kept, so that no id is reused.
+        # A provider's spans carry its one resource: by it we know which processors see them. Kept, so that no id is reused.
         self._seen: dict[int, tuple[Resource, list[Any]]] = {}
 
     def put_on(self) -> None:
@@ -60,17 +61,21 @@ class Guests:
                     self._patches.pop().take_off()
             self._seen.clear()
 
-    def sends(self, span: ReadableSpan) -> bool | None:
-        """Whether the user's own processor sends this span; None when there is none on the span's provider."""
-        _, processors = self._seen.get(id(span.resource), (None, ()))
-        return any(processor._should_export_span(span) for processor in processors) if processors else None
+    def see(self, span: ReadableSpan) -> bool:
+        """Whether such a processor sits on the span's provider, and decides what becomes of it."""
+        return id(span.resource) in self._seen
+
+    def send(self, span: ReadableSpan) -> bool:
+        """Whether one of them sends the span."""
+        _, processors = self._seen[id(span.resource)]
+        return any(processor._should_export_span(span) for processor in processors)
 
     def _hook(self, module: ModuleType) -> None:
         with PATCH, self._lock:  # an exception in here would fail the user's import
             processor = getattr(module, PROCESSOR, None)
             if not self._is_on or self._patches:
                 return
-            if not all(hasattr(processor, name) for name in ("on_start", "on_end", "_cleanup_app_root_state")):
+            if not all(hasattr(processor, name) for name in EXPECTED):
                 logger.warning("This version of the Langfuse SDK is not known to us: its own client may send our spans twice")
                 return
             self._patches += [Patch(processor, "on_start", self._on_start), Patch(processor, "on_end", self._on_end)]
@@ -78,8 +83,10 @@ class Guests:
     def _on_start(self, wrapped: Any, processor: Any, args: Any, kwargs: Any) -> Any:
         with LOOK:
             resource = (args[0] if args else kwargs["span"]).resource
-            if processor.public_key == self._public_key and processor not in self._seen.get(id(resource), (None, ()))[1]:
-                self._remember(processor, resource)
+            if processor.public_key == self._public_key:
+                _, processors = self._seen.setdefault(id(resource), (resource, []))
+                if processor not in processors:
+                    processors.append(processor)
         return wrapped(*args, **kwargs)
 
     def _on_end(self, wrapped: Any, processor: Any, args: Any, kwargs: Any) -> Any:
@@ -89,12 +96,6 @@ class Guests:
                 processor._cleanup_app_root_state(span)  # what its `on_start` has noted
                 return None
         return wrapped(*args, **kwargs)
-
-    def _remember(self, processor: Any, resource: Resource) -> None:
-        with self._lock:
-            if hasattr(processor, "_should_export_span"):
-                _, processors = self._seen.setdefault(id(resource), (resource, []))
-                processors.append(processor)
 
 
 def is_ours(span: ReadableSpan) -> bool:

@@ -1,4 +1,4 @@
-"""The settings of Langfuse as its own SDK reads them: arguments, then `LANGFUSE_*`. A bad one is told before anything starts."""
+"""The settings of Langfuse as its own SDK reads them: arguments, then `LANGFUSE_*`. A bad one is told before all else."""
 
 from __future__ import annotations
 
@@ -52,20 +52,22 @@ class LangfuseSettings:
         sample_rate: float | None,
     ) -> LangfuseSettings:
         """Arguments, then the environment, then the defaults. Raises: ConfigError."""
-        key = _key("public_key", public_key, "LANGFUSE_PUBLIC_KEY")
+        is_on = _variable("LANGFUSE_TRACING_ENABLED").lower() not in ("false", "0")
+        key = _key("public_key", public_key, "LANGFUSE_PUBLIC_KEY", is_needed=is_on)
+        secret = _key("secret_key", secret_key, "LANGFUSE_SECRET_KEY", is_needed=is_on)
         address = _base_url(base_url)
         path = _variable("LANGFUSE_OTEL_TRACES_EXPORT_PATH").lstrip("/") or TRACES
         rate = _number("sample_rate", sample_rate, "LANGFUSE_SAMPLE_RATE", "a share from 0 to 1", _is_share)
         return cls(
             public_key=key,
-            headers=_headers(key, _key("secret_key", secret_key, "LANGFUSE_SECRET_KEY")),
+            headers=_headers(key, secret),
             traces_url=f"{address}/{path}",
             scores_url=f"{address}/{SCORES}",
             environment=_environment(environment),
             release=(release or _variable("LANGFUSE_RELEASE")) or None,
             timeout_s=_number("timeout_s", timeout_s, "LANGFUSE_TIMEOUT", "a number of seconds above 0", _is_above_0),
             sample_rate=1.0 if rate is None else rate,
-            is_on=_variable("LANGFUSE_TRACING_ENABLED").lower() not in ("false", "0"),
+            is_on=is_on,
         )
 
 
@@ -84,12 +86,12 @@ def _headers(public_key: str, secret_key: str) -> dict[str, str]:
     }
 
 
-def _key(name: str, argument: str | None, variable: str) -> str:
+def _key(name: str, argument: str | None, variable: str, *, is_needed: bool) -> str:
     found = _variable(variable) if argument is None else argument.strip()
-    if not found:
+    if not found and is_needed:
         raise ConfigError(
-            f"{name} of the Langfuse destination is missing: set {variable}, which Langfuse shows under API keys in the settings "
-            "of the project, or leave langfuse out of the destinations"
+            f"{name} of the Langfuse destination is missing: set {variable}, which Langfuse shows in the project's settings "
+            "under API keys, or leave langfuse out of the destinations"
         )
     return found
 

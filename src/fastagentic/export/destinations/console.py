@@ -75,7 +75,9 @@ def _cost(attributes: Mapping[str, AttributeValue]) -> str | None:
     if not isinstance(cost, (int, float)):
         is_call = names.COST_SOURCE in attributes
         return "cost unknown" if is_call else None
-    return f"${cost:,.2f}" if cost >= 1 or not cost else f"${cost:.2g}" if cost >= 0.0001 else f"${cost:.7f}".rstrip("0")
+    if not cost:
+        return "$0"
+    return f"${cost:,.2f}" if cost >= 0.0995 else f"${cost:.7f}".rstrip("0")
 
 
 def _tokens(attributes: Mapping[str, AttributeValue]) -> str | None:

@@ -13,6 +13,7 @@ from fastagentic.export.destination import Later
 from fastagentic.export.otlp_settings import HTTP
 from fastagentic.export.trace_ids import RANDOM_BITS
 
+from ._langfuse_content import Conversations
 from ._langfuse_dress import ENVIRONMENT, RELEASE, dressed, guest_dress
 from ._langfuse_guest import Guests, is_ours, is_the_sdks
 from ._langfuse_settings import LangfuseSettings
@@ -96,6 +97,7 @@ class LangfuseDestination:
         place = {ENVIRONMENT: self.settings.environment, RELEASE: self.settings.release}
         self._place = {key: value for key, value in place.items() if value is not None}
         self._guests = Guests(self.settings.public_key)
+        self._conversations = Conversations()
         self._otlp = OTLPDestination(
             self.settings.traces_url,
             protocol=HTTP,
@@ -118,9 +120,8 @@ class LangfuseDestination:
             return True
         if self._only_ours or is_the_sdks(span):
             return False
-        theirs = self._guests.sends(span)
-        if theirs is not None:  # the user's own client of the project decides about the spans of others
-            return self._all_spans and not theirs
+        if self._guests.see(span):  # the user's own client of the project decides about the spans of others
+            return self._all_spans and not self._guests.send(span)
         return self._all_spans or is_about_llms(span)
 
     def samples(self, trace_id: int) -> bool:
@@ -129,7 +130,9 @@ class LangfuseDestination:
 
     def dress(self, span: ReadableSpan) -> Mapping[str, AttributeValue] | None:
         """What Langfuse's server is to read on a span, for its copy alone."""
-        return dressed(span, self._place) if is_ours(span) else guest_dress(span, self._place)
+        if not is_ours(span):
+            return guest_dress(span, self._place)
+        return {**dressed(span, self._place), **self._conversations.of(span)}
 
     def send(self, payload: Payload, timeout_s: float) -> Answer:
         """Send a batch once."""

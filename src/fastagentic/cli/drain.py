@@ -1,0 +1,53 @@
+"""`fastagentic spool drain` at work: deliveries as a program has them, without a program, and how far they are."""
+
+from __future__ import annotations
+
+import sys
+import threading
+from typing import TYPE_CHECKING, Final
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+from fastagentic._api import chosen_by_settings
+from fastagentic._settings_file import load_settings_file
+from fastagentic.export.survey import status_of
+
+if TYPE_CHECKING:
+    from rich.progress import TaskID
+
+    from fastagentic.export.delivery import Delivery
+
+_LOOK_S: Final = 0.1
+
+
+def send_what_is_left(timeout_s: float) -> None:
+    """Take over what dead processes left for the destinations of the settings, and send it; all destinations side by side."""
+    load_settings_file()
+    deliveries = chosen_by_settings({}).deliveries
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TextColumn("spans"), TimeElapsedColumn())
+    with Progress(*columns, console=Console(stderr=True), disable=not sys.stderr.isatty()) as progress:
+        sending = [_Sending(delivery, timeout_s, progress) for delivery in deliveries]
+        while going := [one for one in sending if one.is_on()]:
+            going[0].wait(_LOOK_S)
+
+
+class _Sending:
+    """One delivery, and its line on the screen."""
+
+    def __init__(self, delivery: Delivery, timeout_s: float, progress: Progress) -> None:
+        self._delivery = delivery
+        self._progress = progress
+        left = status_of(delivery.spool.directory).orphaned_spans
+        self._task: TaskID = progress.add_task(delivery.destination.name, total=left)
+        self._thread = threading.Thread(target=delivery.close, args=(timeout_s,), daemon=True)
+        self._thread.start()
+
+    def wait(self, timeout_s: float) -> None:
+        """Until it is done, or the time is over."""
+        self._thread.join(timeout_s)
+
+    def is_on(self) -> bool:
+        """Whether it still sends; shows how far it is."""
+        self._progress.update(self._task, completed=self._delivery.delivered)
+        return self._thread.is_alive()
