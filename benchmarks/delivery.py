@@ -2,11 +2,10 @@
 
     .venv/bin/python benchmarks/delivery.py [--only dozen|all] [--calls 200] [--side-by-side 3] [--json] [--table FILE]
 
-Each cell is a process that makes calls while an OTLP backend and Langfuse (both loopback receivers) behave as the cell says, and
-that ends as the cell says. Then the backends are well again, the next process starts, makes no call, and flushes. Counted is
-what arrived at the OTLP backend by (trace id, span id): delivered, twice, still on disk, lost. p50 and p99 are milliseconds of a
-call as the application saw them, with the healthy cell of the same run beside them. Exit code 1 when a cell that had a disk
-lost a span that it promised to keep.
+Each cell is a process that makes calls while an OTLP backend and Langfuse (both loopback receivers) behave as the cell
+says, and that ends as the cell says. Then the backends are well again, the next process starts, makes no call, and flushes.
+Counted is what arrived at the OTLP backend by (trace id, span id): delivered, twice, still on disk, lost. p50 and p99 are
+milliseconds of a call as the application saw them. Exit code 1 when a cell lost a span that it promised to keep.
 """
 
 from __future__ import annotations
@@ -28,14 +27,13 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-HERE = Path(__file__).parent
-sys.path.insert(0, str(HERE.parent))
-
 from rich.console import Console
 from rich.progress import track
 from rich.table import Table
 
-from tests.export.receiver import Receiver
+HERE = Path(__file__).parent
+sys.path.insert(0, str(HERE.parent))
+from tests.export.receiver import Receiver  # noqa: E402  # the same stand-in as in the tests
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -56,6 +54,7 @@ BACKENDS = {
 }
 ENDS = ("exit", "SIGTERM", "SIGKILL", "SIGKILL at once, durability=crash", "disk full", "disk unwritable")
 """SIGKILL comes a second after the last call: what the default promises to keep."""
+FOREIGN = ("OTEL_", "LANGFUSE_", "FASTAGENTIC_")
 BACK_AFTER_S = 3.0
 QUIET_S = 1.2
 
@@ -126,7 +125,7 @@ def run_cell(cell: Cell, calls: int) -> Row:
         backend("503" if cell.langfuse == "down" else "well") as (langfuse, langfuse_address),
     ):
         environment = {
-            **{name: value for name, value in os.environ.items() if not name.startswith(("OTEL_", "LANGFUSE_", "FASTAGENTIC_"))},
+            **{name: value for name, value in os.environ.items() if not name.startswith(FOREIGN)},
             "OTEL_EXPORTER_OTLP_ENDPOINT": otlp_address,
             "OTEL_METRICS_EXPORTER": "none",
             "LANGFUSE_BASE_URL": langfuse_address,

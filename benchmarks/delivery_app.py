@@ -1,4 +1,4 @@
-"""The application of `delivery.py`: calls through a real Portkey client over a mock transport, then an end of one kind or another.
+"""The application of `delivery.py`: calls through a real Portkey client over a mock transport, then an end of some kind.
 
     python benchmarks/delivery_app.py CALLS END [DURABILITY]
 

@@ -194,11 +194,12 @@ def score(
     Args:
         run_id: of the run, its 32 hex digits or the text that was given to `run`.
         name: of the score, such as `quality`.
-        value: a number, a truth or a text, as `data_type` says: `NUMERIC`, `BOOLEAN`, `CATEGORICAL` or `TEXT`; None: by the value.
+        value: a number, a truth or a text.
+        data_type: `NUMERIC`, `BOOLEAN`, `CATEGORICAL` or `TEXT`; None: by the value.
         comment: why.
         config_id: of Langfuse's score configuration, if it is to be checked against one.
 
-    Returns: True when it is queued, on disk before it is sent; False (and one warning) when no Langfuse is among the destinations.
+    Returns: True when it is queued, on disk before it is sent; False, with one warning, when no destination is a Langfuse.
 
     Raises: ValueError for a score that Langfuse would refuse.
 

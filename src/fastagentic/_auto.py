@@ -19,8 +19,14 @@ if TYPE_CHECKING:
     from importlib.machinery import ModuleSpec
     from types import ModuleType
 
-WAITED_FOR: Final = frozenset({"litellm", "openai", "portkey_ai"})
+CLIENTS: Final = frozenset({"litellm", "openai", "portkey_ai"})
 """The packages of the clients. `clients/` knows more of them and is too heavy to ask at every start of every Python."""
+
+SERVERS: Final = frozenset({"uvicorn"})
+"""Ends by raising SIGTERM again for whoever handled it before, and a client that an endpoint imports is imported on a thread,
+where nobody can handle a signal: we must be there first."""
+
+WAITED_FOR: Final = CLIENTS | SERVERS
 
 TRUE: Final = frozenset({"true", "1", "yes", "on"})
 

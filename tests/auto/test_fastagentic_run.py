@@ -39,7 +39,7 @@ def test_a_program_is_observed_however_it_is_started(answering: StandIn, way: st
     assert calls() == 1
 
 
-def test_a_console_script_is_by_command(answering: StandIn, tmp_path: Path) -> None:
+def test_a_console_script_is_observed(answering: StandIn, tmp_path: Path) -> None:
     script = tmp_path / "ask-it"
     script.write_text(f"#!{PYTHON}\nimport ask\nask.ask()\n")
     script.chmod(0o755)
@@ -64,7 +64,10 @@ def test_a_process_that_the_program_starts_is_observed_too(answering: StandIn) -
     assert calls() == 1
 
 
-@pytest.mark.parametrize("method", ["fork", "spawn", "forkserver"])
+METHODS = ["fork", *(pytest.param(method, marks=pytest.mark.slow) for method in ("spawn", "forkserver"))]
+
+
+@pytest.mark.parametrize("method", METHODS)
 @pytest.mark.parametrize("before", [(), ("before",)], ids=["first call in the child", "first call before"])
 def test_children_of_multiprocessing_are_observed_to_their_end(
     answering: StandIn, method: str, before: tuple[str, ...]

@@ -95,7 +95,7 @@ LITELLM: Final = (
         CONTENTS),  # its streams are functions of their own
     Row("litellm", "image_generation", "aimage_generation", "generate_content", "gpt-image-1", pictures),
     Row("litellm", "image_edit", "aimage_edit", "generate_content", "gpt-image-1", images),
-    Row("litellm", "image_variation", "aimage_variation", "generate_content", "dall-e-2", picture,
+    Row("litellm", "image_variation", "aimage_variation", "generate_content", "openai/dall-e-2", picture,
         is_priced=False),  # LiteLLM sends no model: what answers is not what it would be priced by
     Row("litellm", "transcription", "atranscription", "transcription", "gpt-4o-transcribe", files),
     Row("litellm", "speech", "aspeech", "speech", "tts-1", SPEECH, states_usage=False),

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 README = REPO / "README.md"
-PAGES = [README, *sorted(DOCS.glob("*.md"))]
+PAGES = [README, *sorted(DOCS.rglob("*.md"))]
 
 
 def named(page: Path) -> str:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -20,6 +19,7 @@ from fastagentic.export.spool import Spool
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from pathlib import Path
 
     from fastagentic.export.destination import Answer, Payload
 
@@ -68,9 +68,6 @@ class Scripted:
     @property
     def names(self) -> list[str]:
         return [name for batch in self.received for name in batch]
-
-
-Make = "Callable[..., Delivery]"
 
 
 @pytest.fixture

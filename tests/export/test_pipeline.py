@@ -5,7 +5,6 @@ from __future__ import annotations
 import threading
 from typing import TYPE_CHECKING, Any
 
-import pytest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.sampling import ALWAYS_OFF, ParentBased
@@ -20,6 +19,7 @@ from fastagentic.export.trace_ids import RecordOurs
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    import pytest
     from opentelemetry.sdk.trace import ReadableSpan
 
     from fastagentic.export.destination import Answer, Payload

@@ -7,7 +7,7 @@ import signal
 import subprocess
 import sys
 import textwrap
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -126,7 +126,7 @@ def test_what_sigkill_left_is_delivered_by_the_next_process_which_makes_no_span(
     assert program.received() == 20
 
 
-def test_a_second_after_the_last_call_sigkill_takes_nothing(program: Program, receiver: Receiver, own_environment: Path) -> None:
+def test_a_second_after_the_last_call_sigkill_takes_nothing(program: Program, receiver: Receiver) -> None:
     receiver.mode = "hang"
     process = program.start("work(); print('ready', flush=True); time.sleep(60)")
     assert process.stdout is not None

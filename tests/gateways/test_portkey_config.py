@@ -288,8 +288,9 @@ KEYS = st.text(st.characters(codec="ascii", categories=["L", "N"]), min_size=12)
 
 @given(KEYS)
 def test_no_key_is_in_the_text_of_a_config(key: str) -> None:
-    config = PortkeyConfig(targets=[{"provider": "openai", "api_key": key}, {"virtual_key": key}, {"provider": "bedrock", "aws_secret_access_key": key}],
-                           strategy={"mode": "fallback"})  # fmt: skip
+    bedrock = {"provider": "bedrock", "aws_secret_access_key": key}
+    targets = [{"provider": "openai", "api_key": key}, {"virtual_key": key}, bedrock]
+    config = PortkeyConfig(strategy={"mode": "fallback"}, targets=targets)
     assert key in config.as_json()
     assert key not in repr(config) + str(config)
 

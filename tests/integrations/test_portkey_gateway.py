@@ -18,7 +18,6 @@ from portkey_ai import AsyncPortkey, Portkey
 
 import fastagentic
 from fastagentic.core.errors import ConfigError, NoGatewayError
-from fastagentic.gateways.lent import Lent
 from fastagentic.gateways.portkey_config import PortkeyConfig
 from fastagentic.integrations.ambient import ambient_client
 from fastagentic.integrations.portkey import PortkeyGateway
@@ -33,7 +32,8 @@ if TYPE_CHECKING:
     Target = Callable[..., dict[str, Any]]
 
 MESSAGES = [{"role": "user", "content": "What follows from the second clause?"}]
-FALLBACK = {"strategy": {"mode": "fallback"}, "targets": [{"virtual_key": "openai-key"}, {"virtual_key": "anthropic-key"}]}
+ONE = {"virtual_key": "openai-key"}
+FALLBACK = {"strategy": {"mode": "fallback"}, "targets": [ONE, {"virtual_key": "anthropic-key"}]}
 
 
 def ask(client: Any, **more: Any) -> Any:
@@ -68,8 +68,9 @@ class TestOptions:
         assert sent(PortkeyGateway(config=FALLBACK, cache=cache).config) == {**FALLBACK, "cache": said}
 
     @pytest.mark.parametrize(
-        ("retry", "said"), [(3, {"attempts": 3}), ({"attempts": 3, "on_status_codes": [429]}, {"attempts": 3, "on_status_codes": [429]})]
-    )  # fmt: skip
+        ("retry", "said"),
+        [(3, {"attempts": 3}), ({"attempts": 3, "on_status_codes": [429]}, {"attempts": 3, "on_status_codes": [429]})],
+    )
     def test_retry_is_a_part_of_the_config(self, retry: Any, said: dict[str, Any]) -> None:
         assert sent(PortkeyGateway(retry=retry).config) == {"retry": said}
 
@@ -112,7 +113,7 @@ class TestOptions:
     @pytest.mark.parametrize(
         ("options", "said"),
         [
-            ({"config": {"strategy": {"mode": "roundrobin"}, "targets": [{"virtual_key": "a"}]}}, r"PortkeyGateway\(config=\.\.\.\): strategy\.mode is 'roundrobin'; Portkey accepts single, loadbalance, fallback, conditional"),
+            ({"config": {"strategy": {"mode": "roundrobin"}}}, r"^PortkeyGateway\(config=\.\.\.\): strategy\.mode is 'roundr"),
             ({"config": 3}, r"config=\.\.\.\) is a int; it takes a mapping, a PortkeyConfig or the id"),
             ({"config": "pc-1", "retry": 2}, "is an id, to which retry cannot be added"),
             ({"config": {"retry": {"attempts": 1}}, "retry": 2}, r"PortkeyGateway\(retry=\.\.\.\) is said in config, too"),
@@ -203,7 +204,9 @@ class TestAmbient:
         assert stand_in.exchanges[0].headers["x-portkey-trace-id"] == run.run_id
         assert facts(recorded)["gateway"] == "portkey"
 
-    def test_a_run_inside_has_the_gateway_of_the_outer_one(self, gateway: PortkeyGateway, stand_in: StandIn, recorded: Memory) -> None:
+    def test_a_run_inside_has_the_gateway_of_the_outer_one(
+        self, gateway: PortkeyGateway, stand_in: StandIn, recorded: Memory
+    ) -> None:
         with fastagentic.run("outer") as outer:
             outer.gateway = gateway
             with fastagentic.run("inner"):
@@ -217,7 +220,9 @@ class TestAmbient:
         ask(client)
         assert {"x-portkey-config", "x-portkey-metadata"}.isdisjoint(stand_in.exchanges[0].headers)
 
-    def test_what_the_client_says_wins(self, portkey_gateway: LocalGateway, target: Target, stand_in: StandIn, recorded: Memory) -> None:
+    def test_what_the_client_says_wins(
+        self, portkey_gateway: LocalGateway, target: Target, stand_in: StandIn, recorded: Memory
+    ) -> None:
         client = Portkey(
             base_url=portkey_gateway.url, config={**target("ok_own"), "forward_headers": HEADERS}, trace_id="mine",
             metadata={"environment": "test", "step": "draft"},
@@ -238,21 +243,26 @@ class TestAmbient:
         headers = stand_in.exchanges[0].headers
         assert (json.loads(headers["x-portkey-metadata"])["environment"], headers["x-portkey-trace-id"]) == ("call", "mine")
 
+    @pytest.mark.parametrize("spelling", ["X-Portkey-Metadata", "x-portkey-metadata"])
     def test_a_header_that_was_spelled_otherwise_is_still_one(
-        self, gateway: PortkeyGateway, portkey_gateway: LocalGateway, stand_in: StandIn, recorded: Memory
+        self, spelling: str, gateway: PortkeyGateway, portkey_gateway: LocalGateway, stand_in: StandIn, recorded: Memory
     ) -> None:
-        client = OpenAI(api_key="sk", base_url=portkey_gateway.url, default_headers={"X-Portkey-Metadata": '{"environment": "client"}'})
+        of_client = {"X-Portkey-Metadata": '{"environment": "client"}'}
+        client = OpenAI(api_key="sk", base_url=portkey_gateway.url, default_headers=of_client)
         with fastagentic.run("lent", user="u-42") as run:
             run.gateway = gateway
             ask(client)
-        assert json.loads(stand_in.exchanges[0].headers["x-portkey-metadata"]) == {"environment": "client", "_user": "u-42"}
+            ask(client, extra_headers={spelling: '{"environment": "call"}'})
+        told = [json.loads(exchange.headers["x-portkey-metadata"]) for exchange in stand_in.exchanges]
+        assert told == [{"environment": where, "_user": "u-42"} for where in ("client", "call")]
 
     def test_a_trace_id_of_the_gateways_own_beats_the_runs(
         self, portkey_gateway: LocalGateway, target: Target, stand_in: StandIn, recorded: Memory
     ) -> None:
         with fastagentic.run("lent", session="s-7") as run:
             run.gateway = PortkeyGateway(
-                base_url=portkey_gateway.url, config=target(), forward_headers=HEADERS, trace_id=lambda ctx: f"{ctx.session}/{ctx.endpoint}"
+                base_url=portkey_gateway.url, config=target(), forward_headers=HEADERS,
+                trace_id=lambda ctx: f"{ctx.session}/{ctx.endpoint}",
             )  # fmt: skip
             ask(Portkey())
         assert stand_in.exchanges[0].headers["x-portkey-trace-id"] == "s-7/lent"
@@ -272,7 +282,7 @@ class TestAmbient:
         self, stand_in: StandIn, recorded: Memory, swallows_failures: Any
     ) -> None:
         class Broken:
-            def lend(self, ctx: object) -> Lent:
+            def lend(self, ctx: object) -> Any:
                 raise RuntimeError
 
         with fastagentic.run("broken") as run:
@@ -318,7 +328,9 @@ class TestWhoBorrowsWhat:
             ask(client)
         return {name: value for name, value in stand_in.exchanges[-1].headers.items() if name.startswith("x-portkey-")}
 
-    def test_a_client_sent_to_another_gateway_borrows_the_run_id_alone(self, own: str, stand_in: StandIn, recorded: Memory) -> None:
+    def test_a_client_sent_to_another_gateway_borrows_the_run_id_alone(
+        self, own: str, stand_in: StandIn, recorded: Memory
+    ) -> None:
         gateway = PortkeyGateway("pk-1", base_url="http://127.0.0.1:9/v1", config=FALLBACK, metadata={"a": "b"})
         headers = self.lent_to(Portkey(base_url=own), gateway, stand_in)
         assert "x-portkey-trace-id" in headers
@@ -336,7 +348,10 @@ class TestWhoBorrowsWhat:
         monkeypatch.setenv("PORTKEY_API_KEY", "pk-env")
         headers = self.lent_to(Portkey(), PortkeyGateway("pk-1", base_url=own, virtual_key="vk"), stand_in)
         assert (headers["x-portkey-api-key"], headers["x-portkey-virtual-key"]) == ("pk-1", "vk")
-        assert (facts(recorded)["server.address"], facts(recorded)["server.port"]) == ("127.0.0.1", int(stand_in.base.rpartition(":")[2]))
+        assert (facts(recorded)["server.address"], facts(recorded)["server.port"]) == (
+            "127.0.0.1",
+            int(stand_in.base.rpartition(":")[2]),
+        )
 
     @pytest.mark.parametrize("place", [{"provider": "openai"}, {"virtual_key": "mine"}, {"custom_host": "http://h/v1"}])
     def test_a_client_that_says_where_it_goes_borrows_no_config_with_targets(
@@ -367,7 +382,9 @@ class TestClients:
     """`gateway.client()` and `fastagentic.llm()`: for code that asks explicitly."""
 
     def test_its_client_is_portkeys_own(self, portkey_gateway: LocalGateway, target: Target, stand_in: StandIn) -> None:
-        gateway = PortkeyGateway(base_url=portkey_gateway.url, config=target(), metadata={"team": "blue"}, forward_headers=HEADERS)
+        gateway = PortkeyGateway(
+            base_url=portkey_gateway.url, config=target(), metadata={"team": "blue"}, forward_headers=HEADERS
+        )
         client = gateway.client()
         assert type(client) is Portkey
         ask(client)

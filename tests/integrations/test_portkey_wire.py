@@ -1,4 +1,4 @@
-"""What the real gateway does with a PortkeyGateway's config, what the span says of it, and what the provider saw: one and the same."""
+"""What the real gateway does with a PortkeyGateway's config: what the span says of it is what the provider saw."""
 
 from __future__ import annotations
 
@@ -172,9 +172,10 @@ def test_the_span_says_what_the_gateway_did(
 def test_a_timeout_of_the_gateways_is_the_users_exception(
     portkey_gateway: LocalGateway, target: Target, stand_in: StandIn, recorded: Memory
 ) -> None:
-    with fastagentic.run("slow") as run, pytest.raises(Exception, match="408"):
+    with fastagentic.run("slow") as run:
         run.gateway = PortkeyGateway(base_url=portkey_gateway.url, config=target("slow-3000ms", request_timeout=100))
-        Portkey().chat.completions.create(model="gpt-4o-mini", messages=MESSAGES)
+        with pytest.raises(Exception, match="408"):
+            Portkey().chat.completions.create(model="gpt-4o-mini", messages=MESSAGES)
     assert facts(recorded)["error.type"] == "APIStatusError"
 
 
@@ -191,7 +192,9 @@ async def test_a_thousand_calls_are_shared_as_the_weights_say(
         for _ in range(calls):
             await client.chat.completions.create(model="gpt-4o-mini", messages=MESSAGES)
     seen = Counter(exchange.segment for exchange in stand_in.exchanges)
-    told = Counter((span.attributes or {}).get("fastagentic.target.index") for span in memory.spans if span.name.startswith("chat"))
+    told = Counter(
+        (span.attributes or {}).get("fastagentic.target.index") for span in memory.spans if span.name.startswith("chat")
+    )
     assert told == {index: seen[name] for index, name in enumerate(weights)}
     for name, weight in weights.items():
         share = weight / 100
@@ -200,7 +203,7 @@ async def test_a_thousand_calls_are_shared_as_the_weights_say(
 
 
 class TestStandInForTheHostedGateway:
-    """Virtual keys and the cache: only the hosted gateway has them, so the stand-in answers in its headers. Recorded shape, not Portkey."""
+    """Virtual keys and the cache, which the hosted gateway alone has: the stand-in answers in its headers."""
 
     def ask(self, gateway: PortkeyGateway, text: str, **options: Any) -> None:
         with fastagentic.run("hosted") as run:
@@ -214,7 +217,7 @@ class TestStandInForTheHostedGateway:
         spans = [span for span in recorded.spans if span.name.startswith("chat")]
         told = [(span.attributes or {})["fastagentic.cache.status"] for span in spans]
         assert told == ["miss", "hit", "semantic_hit"]
-        assert [exchange.cache for exchange in stand_in.exchanges] == ["MISS", "MISS", "HIT", "SEMANTIC HIT"][1:] or True
+        assert [exchange.cache for exchange in stand_in.exchanges] == ["MISS", "HIT", "SEMANTIC HIT"]
 
     def test_virtual_keys_go_out_as_they_were_written(self, stand_in: StandIn, recorded: Memory) -> None:
         targets = [{"virtual_key": "openai-key", "weight": 1}, {"virtual_key": "anthropic-key", "weight": 1}]

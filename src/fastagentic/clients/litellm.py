@@ -85,17 +85,29 @@ def write_request(entry: EntryPoint, instance: Any, arguments: dict[str, Any], l
     if not lent.arguments:
         return arguments
     _, shape = what_of(entry, arguments) or CHAT
-    takes = LITELLM_TAKES.get(shape, frozenset())
-    added = litellm_arguments(lent, arguments, takes if instance is None else takes & ROUTER_TAKES)
-    if "fallbacks" in added and arguments.get("api_key") and not (arguments.get("api_base") or arguments.get("base_url")):
-        added["fallbacks"] = _of_the_same_provider(arguments, added["fallbacks"])
+    added = lent_arguments(lent, shape, arguments, is_router=instance is not None)
     return {**arguments, **added} if added else arguments
 
 
-def _of_the_same_provider(arguments: Mapping[str, Any], fallbacks: list[Any]) -> list[Any]:
-    """Those that the call's own key is for: LiteLLM hands it to whichever it falls back on."""
-    own = arguments.get("custom_llm_provider") or _provider_of(arguments.get("model"))
-    return [one for one in fallbacks if not isinstance(one, str) or _provider_of(one) == own]
+def lent_arguments(lent: Lent, shape: str, given: Mapping[str, Any], *, is_router: bool = False) -> dict[str, Any]:
+    """The arguments that a call of this shape borrows. Its own key goes to nobody that it was not given for."""
+    takes = LITELLM_TAKES.get(shape, frozenset())
+    added = litellm_arguments(lent, given, takes & ROUTER_TAKES if is_router else takes)
+    if "fallbacks" in added and given.get("api_key"):
+        safe = [one for one in added.pop("fallbacks") if _is_safe_with(given, one)]
+        added |= {"fallbacks": safe} if safe else {}
+    return added
+
+
+def _is_safe_with(given: Mapping[str, Any], fallback: Any) -> bool:
+    """Whether LiteLLM, which hands a call's key on to its fallbacks, takes this one where that key went anyway."""
+    asked = {"model": fallback} if isinstance(fallback, str) else fallback
+    if asked.get("api_key"):
+        return True
+    if asked.get("api_base") or asked.get("base_url"):
+        return False
+    own = given.get("custom_llm_provider") or _provider_of(given.get("model"))
+    return bool(given.get("api_base") or given.get("base_url")) or _provider_of(asked.get("model")) == own
 
 
 def read_response(call: LLMCall, response: Any) -> None:

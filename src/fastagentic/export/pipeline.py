@@ -44,7 +44,8 @@ LAST_LOOK_S: Final = 0.05
 LABELS: Final = "langfuse."
 """Langfuse's SDK writes its attributes, `@observe`'s arguments and results among them, on spans that all backends get."""
 
-_pipelines: Final[weakref.WeakKeyDictionary[Any, Pipeline]] = weakref.WeakKeyDictionary()
+_pipelines: Final[list[tuple[weakref.ref[Any], Pipeline]]] = []
+"""A few at most. By identity: Logfire's provider is not hashable."""
 
 
 class Sink(Protocol):
@@ -62,10 +63,12 @@ class Sink(Protocol):
 
 def pipeline_on(provider: Any) -> Pipeline | None:
     """Our processor on a provider, added when it is not there yet; None when the provider takes no processors."""
-    pipeline = _pipelines.get(provider)
+    pipeline = next((pipeline for one, pipeline in _pipelines if one() is provider), None)
     if pipeline is None and hasattr(provider, "add_span_processor"):
-        pipeline = _pipelines[provider] = Pipeline()
+        pipeline = Pipeline()
+        _pipelines.append((weakref.ref(provider), pipeline))
         provider.add_span_processor(pipeline)
+    _pipelines[:] = [(one, pipeline) for one, pipeline in _pipelines if one() is not None]
     return pipeline
 
 
@@ -103,19 +106,22 @@ class Pipeline(SpanProcessor):
         """Flush all destinations side by side; True when every one of them has acknowledged everything in time."""
         deadline = time.monotonic() + timeout_s
         is_encoded = not self.deliveries or self._worker.flush(timeout_s)
-        return side_by_side([target.flush for target in (*self.sinks, *self.deliveries)], deadline) and is_encoded
+        return side_by_side([target.flush for target in self._targets()], deadline) and is_encoded
 
     def force_flush(self, timeout_millis: int = 5_000) -> bool:
         """As the SDK asks for it, when the user flushes the provider."""
         return self.flush(timeout_millis / 1000)
 
-    def close(self, timeout_s: float) -> None:
+    def close(self, timeout_s: float) -> bool:
         """Let go of the destinations, each of which delivers what it can in the time."""
         deadline = time.monotonic() + timeout_s
-        self._worker.close(timeout_s)
-        targets = (*self.sinks, *self.deliveries)
+        is_encoded = self._worker.close(timeout_s)
+        targets = self._targets()
         self.sinks = self.deliveries = ()
-        side_by_side([target.close for target in targets], deadline)
+        return side_by_side([target.close for target in targets], deadline) and is_encoded
+
+    def _targets(self) -> list[Sink | Delivery]:
+        return [*self.sinks, *self.deliveries]
 
     def shutdown(self) -> None:
         """The provider shuts down, for good: so do the destinations."""

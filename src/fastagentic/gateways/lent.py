@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass, field, field
+from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any, Final, Protocol
 from weakref import WeakKeyDictionary
@@ -23,6 +23,8 @@ METADATA_HEADER: Final = "x-portkey-metadata"
 
 PLACES: Final = (PROVIDER_HEADER, "x-portkey-virtual-key", "x-portkey-custom-host")
 """Headers that say where a request goes; one of them beside a config with targets would be two answers."""
+
+ONLY_RUN_ID: Final = {TRACE_ID_HEADER}
 
 HOSTED_URL: Final = "https://api.portkey.ai/v1"
 UNTOLD_URLS: Final = (HOSTED_URL, "http://localhost:8787/v1")
@@ -86,6 +88,8 @@ def portkey_headers(lent: Lent, sent: Mapping[str, str], base_url: str) -> dict[
     A client that was sent to another gateway than the run's borrows the run's id and nothing else: a config holds keys.
     Where the request says where it goes, neither a config with targets nor another place is lent; metadata join key by key.
     """
+    if lent.headers.keys() == ONLY_RUN_ID:  # nearly every call: it pays for nothing else
+        return {} if sent.get(TRACE_ID_HEADER) else dict(lent.headers)
     kept = _not_lent(lent, sent, base_url)
     added = {name: value for name, value in lent.headers.items() if not sent.get(name) and name not in kept}
     if METADATA_HEADER not in kept and (own := sent.get(METADATA_HEADER)) and METADATA_HEADER in lent.headers:
@@ -103,10 +107,13 @@ def portkey_url(lent: Lent, sent: Mapping[str, str], base_url: str) -> str | Non
 
 def with_headers(of_call: Any, of_client: Any, added: Mapping[str, str]) -> dict[str, Any]:
     """The headers of a call with these added, spelled as the client or the call spelled them: two spellings would be two."""
-    both = [headers if isinstance(headers, Mapping) else {} for headers in (of_call, of_client)]
-    spelled = {name.lower(): name for headers in both for name in headers}
-    own = {name: value for name, value in both[0].items() if name.lower() not in added}
-    return own | {spelled.get(name, name): value for name, value in added.items()}
+    own = of_call if isinstance(of_call, Mapping) else {}
+    if added.keys() == ONLY_RUN_ID:
+        return {**own, **added}
+    theirs = of_client if isinstance(of_client, Mapping) else {}
+    spelled = {name.lower(): name for headers in (own, theirs) for name in headers}
+    kept = {name: value for name, value in own.items() if name.lower() not in added}
+    return kept | {spelled.get(name, name): value for name, value in added.items()}
 
 
 def without_untold_key(sent: Mapping[str, str]) -> Mapping[str, str]:

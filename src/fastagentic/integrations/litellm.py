@@ -7,8 +7,9 @@ import importlib
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
+from fastagentic.clients.litellm import lent_arguments
 from fastagentic.core.errors import ConfigError
-from fastagentic.gateways.lent import LITELLM_TAKES, Lent, litellm_arguments
+from fastagentic.gateways.lent import Lent
 from fastagentic.observe.context import current_run
 from fastagentic.observe.lending import LendingContext
 
@@ -129,7 +130,7 @@ class LiteLLMClient:
         model = {} if args or "model" in kwargs or self._model is None else {"model": self._model}
         given = {**model, **kwargs}
         known = given if not args or "model" in given else {**given, "model": args[0]}
-        return function(*args, **given, **litellm_arguments(lent, known, LITELLM_TAKES[shape]))
+        return function(*args, **{**given, **lent_arguments(lent, shape, known)})
 
 
 def _models(models: Any) -> list[Any]:

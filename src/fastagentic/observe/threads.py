@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import functools
 import threading
+from types import MethodType
 from typing import TYPE_CHECKING, Any, Final
 
 import wrapt
@@ -50,7 +51,7 @@ def _start(wrapped: Callable[..., None], instance: threading.Thread, args: Any, 
     own = instance.__dict__.get("run")
     if context:
         with CARRY:
-            instance.run = functools.partial(_run, instance, context, instance.run, own)  # type: ignore[method-assign]
+            instance.run = _carrying(context, instance, instance.run, own)  # type: ignore[method-assign]
     try:
         return wrapped(*args, **kwargs)
     except BaseException:  # no thread could be started: leave the object as it was
@@ -58,13 +59,20 @@ def _start(wrapped: Callable[..., None], instance: threading.Thread, args: Any, 
         raise
 
 
-def _run(thread: threading.Thread, context: Context, run: Callable[[], None], own: Callable[[], None] | None) -> None:
-    _give_back(thread, own)
-    token = otel_context.attach(context)
-    try:
-        run()
-    finally:
-        detach(token)
+def _carrying(
+    context: Context, instance: threading.Thread, run: Callable[[], None], own: Callable[[], None] | None
+) -> Callable[[], None]:
+    """`run` in the context: a method, as others who wrap it in their turn (Sentry) take it apart and hand in the thread."""
+
+    def carried(thread: threading.Thread) -> None:
+        _give_back(thread, own)
+        token = otel_context.attach(context)
+        try:
+            run()
+        finally:
+            detach(token)
+
+    return MethodType(carried, instance)
 
 
 def _give_back(thread: threading.Thread, own: Callable[[], None] | None) -> None:
