@@ -21,8 +21,10 @@ if TYPE_CHECKING:
     from ._api import uninstrument as uninstrument
     from .core.errors import ConfigError as ConfigError
     from .core.errors import FastagenticError as FastagenticError
+    from .core.errors import NoGatewayError as NoGatewayError
     from .core.run import Run as Run
     from .core.run import RunUsage as RunUsage
+    from .integrations.ambient import llm as llm
     from .observe.context import current_run as current_run
     from .observe.context import suppress as suppress
     from .observe.logs import RunLogFilter as RunLogFilter
@@ -31,6 +33,7 @@ if TYPE_CHECKING:
 _HOMES: Final = {
     "ConfigError": ".core.errors",
     "FastagenticError": ".core.errors",
+    "NoGatewayError": ".core.errors",
     "Run": ".core.run",
     "RunLogFilter": ".observe.logs",
     "RunUsage": ".core.run",
@@ -38,6 +41,7 @@ _HOMES: Final = {
     "current_run": ".observe.context",
     "flush": "._api",
     "instrument": "._api",
+    "llm": ".integrations.ambient",
     "run": "._api",
     "score": "._api",
     "suppress": ".observe.context",

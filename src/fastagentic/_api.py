@@ -17,7 +17,7 @@ from ._settings_file import load_settings_file
 from .clients import CLIENTS
 from .clients._patch import Patches
 from .core.config import DEFAULT, resolved, setting
-from .core.environment import chosen_destinations, is_disabled
+from .core.environment import CAPTURE, captures_events, chosen_destinations, is_disabled
 from .core.errors import ConfigError
 from .core.exit import AtExit
 from .core.guard import never_break
@@ -47,6 +47,8 @@ if TYPE_CHECKING:
     from .core.call import LLMCall
     from .export.chosen import Chosen
     from .export.destination import Destination
+    from .gateways.lent import Gateway
+    from .observe.events import Events
     from .observe.logs import RunIdsOnRecords
 
 logger = logging.getLogger("fastagentic")
@@ -153,11 +155,13 @@ def run(
     tenant: str | None = None,
     tags: Sequence[str] = (),
     run_id: str | uuid.UUID | None = None,
+    gateway: Gateway | None = None,
 ) -> RunScope:
     """A run: what its calls cost together, under one id. As `with`, `async with`, or decorator (a run per call).
 
     The run id is the trace id, 32 hex digits. A `run_id` that is a UUID or 32 hex digits is taken bit for bit; any other
-    text is hashed, and kept as `external_id`. A run inside a run shares the id and has totals of its own.
+    text is hashed, and kept as `external_id`. A run inside a run shares the id and has totals of its own. A `gateway`
+    (`PortkeyGateway`, `LiteLLMGateway`) lends its configuration to every observed call of the run that has none of its own.
 
     Raises: TypeError when `name` is no str, or when the result is awaited.
 
@@ -173,6 +177,7 @@ def run(
         tracer=_tracer,
         pending=pending_trace_id,
         run_id=run_id,
+        gateway=gateway,
         user=user,
         session=session,
         tenant=tenant,
@@ -222,7 +227,8 @@ class Instrumentation:
         observed = _chosen("clients", arguments, tuple(CLIENTS))
         is_named = setting("clients", arguments.get("clients")) is not None
         propagate = setting("propagate", arguments.get("propagate"))
-        captures = setting("capture_content", arguments.get("capture_content"))
+        captures = resolved("capture_content", arguments.get("capture_content"))
+        has_events = captures_events(os.environ) and (captures.value or captures.source == CAPTURE)
         self.exit_timeout_s: float = setting("exit_timeout")
         prices = resolved("prices", arguments.get("prices"))
         pricing = Pricing(prices.value, source=prices.source)
@@ -232,15 +238,19 @@ class Instrumentation:
         provider = provider_for(given, setting("service_name", arguments.get("service_name")))
         self.tracer = tracer_of(provider)
         self._pipeline = pipeline_on(provider)
-        self._further = Further(self.destinations, provider, is_metered="meter_provider" not in arguments)
-        self._finished = FinishedCalls(arguments.get("meter_provider"))
+        is_metered = "meter_provider" not in arguments
+        self._further = Further(self.destinations, provider, is_metered=is_metered, has_events=has_events)
+        content = None
+        if captures.value or has_events:
+            content = Content(arguments.get("redact"), on_spans=captures.value, on_events=has_events)
+        self._finished = FinishedCalls(arguments.get("meter_provider"), _events() if has_events else None, self._further.made)
         self._self_metrics = SelfMetrics(self._finished.meter, self.destinations)
         observer = Observer(
             self.tracer,
             pricing,
             self._finished,
             propagate=propagate,
-            content=Content(arguments.get("redact")) if captures else None,
+            content=content,
             on_unrecorded=self._store_unrecorded if self.destinations.local is not None else None,
         )
         if self._pipeline is not None:
@@ -323,6 +333,12 @@ def _chosen(name: str, arguments: Mapping[str, Any], known: tuple[str, ...]) -> 
         if one not in known:
             raise ConfigError.of(name, one, f"any of: {', '.join(known)}", source=named.source)
     return tuple(named.value)
+
+
+def _events() -> Events:
+    from .observe.events import Events
+
+    return Events()
 
 
 def _on_records() -> RunIdsOnRecords:

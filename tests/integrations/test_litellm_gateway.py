@@ -13,7 +13,7 @@ from portkey_ai import Portkey
 import fastagentic
 from fastagentic.clients.litellm import lent_arguments
 from fastagentic.core.errors import ConfigError
-from fastagentic.integrations.ambient import ambient_client
+from fastagentic.integrations.ambient import llm
 from fastagentic.integrations.litellm import LiteLLMGateway
 
 if TYPE_CHECKING:
@@ -174,8 +174,8 @@ class TestClient:
     async def test_it_serves_both_worlds(self, stand_in: StandIn, recorded: Memory) -> None:
         with fastagentic.run("asks") as run:
             run.gateway = LiteLLMGateway(MODEL, api_base=stand_in.url(), api_key="sk")
-            ambient_client().completion(messages=MESSAGES)
-            await ambient_client(async_=True).acompletion(messages=MESSAGES)
+            llm().completion(messages=MESSAGES)
+            await llm(async_=True).acompletion(messages=MESSAGES)
         assert (len(stand_in.exchanges), run.usage.calls) == (2, 2)
 
     def test_all_else_is_litellms_own(self) -> None:

@@ -19,7 +19,7 @@ from portkey_ai import AsyncPortkey, Portkey
 import fastagentic
 from fastagentic.core.errors import ConfigError, NoGatewayError
 from fastagentic.gateways.portkey_config import PortkeyConfig
-from fastagentic.integrations.ambient import ambient_client
+from fastagentic.integrations.ambient import llm
 from fastagentic.integrations.portkey import PortkeyGateway
 
 if TYPE_CHECKING:
@@ -418,17 +418,17 @@ class TestClients:
         gateway = PortkeyGateway("pk-1")
         with fastagentic.run("asks") as run:
             run.gateway = gateway
-            assert ambient_client() is ambient_client()
-            assert type(ambient_client()) is Portkey
+            assert llm() is llm()
+            assert type(llm()) is Portkey
 
     async def test_the_asynchronous_one_is_one_for_the_event_loop(self) -> None:
         with fastagentic.run("asks") as run:
             run.gateway = PortkeyGateway("pk-1")
-            assert ambient_client(async_=True) is ambient_client(async_=True)
-            assert type(ambient_client(async_=True)) is AsyncPortkey
+            assert llm(async_=True) is llm(async_=True)
+            assert type(llm(async_=True)) is AsyncPortkey
 
     def test_without_a_gateway_it_says_where_to_put_one(self) -> None:
         with pytest.raises(NoGatewayError, match="outside any run; give the App, the endpoint or the run one"):
-            ambient_client()
+            llm()
         with fastagentic.run("bare"), pytest.raises(NoGatewayError, match="in the run 'bare', which has no gateway"):
-            ambient_client()
+            llm()

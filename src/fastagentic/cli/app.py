@@ -10,6 +10,7 @@ from fastagentic._version import __version__
 
 from .costs import costs
 from .demo import demo
+from .doctor import doctor
 from .errors import told
 from .prices import prices
 from .prune import prune
@@ -19,7 +20,7 @@ from .show import show
 from .spool import spool
 from .status import status
 
-COMMANDS: Final = (costs, runs, show, prices, status, prune, run, demo)
+COMMANDS: Final = (costs, runs, show, prices, status, doctor, prune, run, demo)
 
 app = typer.Typer(
     name="fastagentic",

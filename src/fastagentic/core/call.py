@@ -111,6 +111,8 @@ class Content:
     tool_definitions: Sequence[Mapping[str, Any]] = ()
     streamed: StreamedAnswer | None = None
     """The answer of a stream while it comes."""
+    written: Mapping[str, str] | None = None
+    """What was captured as it may leave, JSON by attribute, where an event of its own is to carry it."""
     error: str = ""
     """The text of the exception that the call ended with."""
 

@@ -16,7 +16,8 @@ CAPTURE: Final = "OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT"
 CAPTURE_MODES: Final = {
     "span_only": True, "span_and_event": True, "true": True, "event_only": False, "no_content": False, "false": False,
 }  # fmt: skip
-"""The conventions' modes, of which those count that mean spans."""
+"""The conventions' modes: whether content is to be on spans."""
+EVENT_MODES: Final = ("event_only", "span_and_event")
 
 EXPORTERS: Final = {"otlp": "otlp", "console": "console", "none": None}
 """`OTEL_TRACES_EXPORTER` -> our destination."""
@@ -148,6 +149,11 @@ def captures_content(environ: Mapping[str, str]) -> tuple[bool, str] | None:
     """What the conventions' variable for all instrumentations says of content on spans; None when it says nothing."""
     mode = CAPTURE_MODES.get(_word(environ, CAPTURE))
     return None if mode is None else (mode, CAPTURE)
+
+
+def captures_events(environ: Mapping[str, str]) -> bool:
+    """Whether the conventions' variable asks for content in events of its own."""
+    return _word(environ, CAPTURE) in EVENT_MODES
 
 
 def service_name(environ: Mapping[str, str]) -> tuple[str, str] | None:

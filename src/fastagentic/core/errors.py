@@ -34,5 +34,16 @@ class UnknownRunError(FastagenticError, LookupError):
     """No run in the store has this id."""
 
 
+class HookRejected(FastagenticError):  # noqa: N818  # the name that users catch
+    """A hook refused a call, a tool or what came of them: `HookResult.reject`, or `skip` before an LLM call.
+
+    Its text is the hook's message; `event` is where the hook stood.
+    """
+
+    def __init__(self, message: str, *, event: str = "") -> None:
+        super().__init__(message)
+        self.event = event
+
+
 class NoGatewayError(FastagenticError, LookupError):
     """A gateway's client was asked for where no gateway is in force."""

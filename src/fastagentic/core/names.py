@@ -96,6 +96,9 @@ EXPORT_SPOOLED: Final = "fastagentic.export.spooled"
 SECONDS_BUCKETS: Final = tuple(0.01 * 2**n for n in range(14))
 TOKENS_BUCKETS: Final = tuple(float(4**n) for n in range(14))
 
+# --- events ---------------------------------------------------------------------------------------
+OPERATION_DETAILS: Final = "gen_ai.client.inference.operation.details"
+
 # --- our instrumentation scope --------------------------------------------------------------------
 SCOPE: Final = "fastagentic"
 

@@ -65,8 +65,8 @@ class Run:
     """
 
     __slots__ = (
-        "_finished", "_folding", "_totals", "external_id", "gateway", "metadata", "name", "parent", "run_id", "session", "tags",
-        "tenant", "user",
+        "_finished", "_folding", "_totals", "external_id", "gateway", "hooks", "is_endpoint", "metadata", "name", "parent",
+        "person", "run_id", "session", "tags", "tenant", "user",
     )  # fmt: skip
 
     def __init__(
@@ -80,6 +80,9 @@ class Run:
         tenant: str | None = None,
         tags: Sequence[str] = (),
         gateway: Any = None,
+        hooks: Sequence[Any] = (),
+        person: Any = None,
+        is_endpoint: bool = False,
         parent: Run | None = None,
     ) -> None:
         self.name = name
@@ -91,6 +94,9 @@ class Run:
         self.tags: list[str] = list(tags)
         self.metadata: dict[str, Any] = {}
         self.gateway = gateway  # whatever has `.lend(ctx)`: lends to each call what it does not set itself
+        self.hooks: tuple[Any, ...] = tuple(hooks)  # beside those that are registered for all
+        self.person = person  # what an App knows of the user beyond the id
+        self.is_endpoint = is_endpoint
         self.parent = parent
         self._totals = RunUsage()
         self._finished: deque[LLMCall] = deque()

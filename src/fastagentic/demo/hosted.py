@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import re
 import threading
+import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
@@ -20,7 +21,7 @@ from .endpoints import ENDPOINTS
 from .reply import answered, decide, fail
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from .exchanges import ExchangeLog
     from .reply import Reply
@@ -48,7 +49,9 @@ class HostedGateway:
     """Portkey's hosted gateway in front of the stand-in's own behaviours; no waiting between retries."""
 
     log: ExchangeLog
-    _cache: dict[str, Answer] = field(default_factory=dict)
+    now: Callable[[], float] = time.monotonic
+    """The clock by which answers grow old."""
+    _cache: dict[str, tuple[Answer, float]] = field(default_factory=dict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def reset(self) -> None:
@@ -120,16 +123,22 @@ class HostedGateway:
             return "DISABLED", None
         if headers.get("x-portkey-cache-force-refresh", "").lower() == "true":
             return "REFRESH", None
-        if answer := self._cache.get(_exact(body)):
+        if answer := self._kept(_exact(body), config):
             return "HIT", answer
-        if mode == "semantic" and (answer := self._cache.get(_meaning(body))):
+        if mode == "semantic" and (answer := self._kept(_meaning(body), config)):
             return "SEMANTIC HIT", answer
         return "MISS", None
+
+    def _kept(self, key: str, config: Mapping[str, Any]) -> Answer | None:
+        """The stored answer, unless it is older than the configuration's `max_age`."""
+        answer, stored_at = self._cache.get(key, (None, 0.0))
+        max_age_s = config["cache"].get("max_age") if isinstance(config.get("cache"), dict) else None
+        return None if max_age_s is not None and self.now() - stored_at > max_age_s else answer
 
     def _store(self, config: Mapping[str, Any], body: Mapping[str, Any], reply: Reply) -> None:
         if _cache_mode(config) is not None and reply.answer is not None:
             with self._lock:
-                self._cache[_exact(body)] = self._cache[_meaning(body)] = reply.answer
+                self._cache[_exact(body)] = self._cache[_meaning(body)] = (reply.answer, self.now())
 
 
 def _targets(config: Mapping[str, Any]) -> list[Target]:
@@ -158,7 +167,8 @@ def _cache_mode(config: Mapping[str, Any]) -> str | None:
 
 
 def _exact(body: Mapping[str, Any]) -> str:
-    return "exact " + json.dumps([body.get("model"), body.get("messages")], sort_keys=True)
+    """Equal for requests that are equal, in what people say that a cache heeds."""
+    return "exact " + json.dumps([body.get(name) for name in ("model", "messages", "temperature", "user")], sort_keys=True)
 
 
 def _meaning(body: Mapping[str, Any]) -> str:

@@ -48,7 +48,7 @@ def repeated(requests: Sequence[Request]) -> int:
 
 
 def alike(requests: Sequence[Request]) -> int:
-    """How many pairs of different prompts, of the same model, share so many words that a semantic cache may take them for one."""
+    """How many pairs of different prompts share so many words that a semantic cache may take them for one."""
     newest = list(_by_prompt(requests))[-NEWEST_PROMPTS:]
     worded = [(model, _words(prompt)) for _, model, prompt in newest]
     return sum(

@@ -15,7 +15,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from fastagentic.gateways.portkey_config import Cache
-
     from fastagentic.store.queries.reliability import Request
 
     from .evidence import Evidence, PortkeySetup
@@ -98,8 +97,8 @@ def users_differ(evidence: Evidence) -> Iterator[Told]:
         yield Told(
             f"{calls_in_words(len(repeats))} asked the same for another user, and the cache did not answer",
             "the store does not keep the request's own `user` field; if it names the person, each has a cache of its own",
-            "Leave `user` out of the request and send it as metadata (PortkeyGateway(metadata={'_user': ...})), unless answers are"
-            " personal.",
+            "Leave `user` out of the request and send it as metadata (PortkeyGateway(metadata={'_user': ...})),"
+            " unless answers are personal.",
         )
 
 
@@ -110,7 +109,7 @@ def is_refreshed(evidence: Evidence) -> Iterator[Told]:
     if refreshed or forcing:
         yield Told(
             f"{calls_in_words(refreshed)} told the cache not to answer" if refreshed else f"{forcing[0]} forces a refresh",
-            "cache_force_refresh (x-portkey-cache-force-refresh) is on: the target is asked each time and the answer only stored",
+            "cache_force_refresh is on: the target is asked each time, and its answer only stored",
             "Leave cache_force_refresh out, or set it on the calls that need it.",
         )
 

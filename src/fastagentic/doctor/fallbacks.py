@@ -42,7 +42,7 @@ def target_without_key(evidence: Evidence) -> Iterator[Told]:
         for path in setup.keyless:
             yield Told(
                 f"{setup.where}: {path} has no key",
-                "a target without a key cannot answer; the gateway refuses the whole config, so nothing falls back to it either",
+                "the gateway refuses the whole config for it, so that nothing falls back to any target",
                 "Give it virtual_key (and make that key in Portkey), or provider and api_key.",
             )
 
@@ -60,7 +60,7 @@ def code_not_listed(evidence: Evidence) -> Iterator[Told]:
                 yield Told(
                     f"{setup.where}: {calls_in_words(calls)} failed with HTTP {status} and did not fall back",
                     f"strategy.on_status_codes is {codes}; on every other status the gateway hands the failure out",
-                    f"Add {status} to strategy.on_status_codes, or leave the list out: then any failure goes to the next target.",
+                    f"Add {status} to strategy.on_status_codes, or leave the list out: then any failure goes on.",
                 )
 
 
@@ -129,13 +129,13 @@ def single_target(evidence: Evidence) -> Iterator[Told]:
 
 def codes_are_narrow(evidence: Evidence) -> Iterator[Told]:
     """`on_status_codes` leaves out failures that another target could mend."""
-    for setup, path, part, codes in _fallbacks(evidence):
+    for setup, path, _, codes in _fallbacks(evidence):
         missing = [code for code in USUAL if code not in codes]
         if missing:
             yield Told(
                 f"{setup.where}: {path}.strategy.on_status_codes leaves out {_listed(missing)}",
                 f"it is {codes}; on every other status the failure is handed out and no other target is asked",
-                f"Add {_listed(missing)}, or leave the list out: then any failure goes to the next of {len(part.targets or ())}.",
+                f"Add {_listed(missing)}, or leave the list out: then any failure goes on to the next target.",
             )
 
 
@@ -159,7 +159,7 @@ def client_gave_up(evidence: Evidence) -> Iterator[Told]:
         yield Told(
             f"{calls_in_words(sum(group.calls for group in late))} timed out in the client before the gateway answered",
             "fallbacks and retries happen in the gateway, inside the time that the client waits",
-            "Set request_timeout (milliseconds) in the config, well below the client's timeout, so that another target has time.",
+            "Set request_timeout (milliseconds) in the config, well below the client's timeout.",
         )
 
 
@@ -185,7 +185,7 @@ def gateway_refused(evidence: Evidence) -> Iterator[Told]:
             f"{calls_in_words(sum(group.calls for group in refused))} were refused by Portkey's gateway with HTTP 400",
             "no target was asked: the config names something that this gateway does not have, such as a virtual key that is not"
             " in Portkey, or is itself wrong",
-            "Check that every virtual key exists. The open-source gateway knows no virtual keys, config ids and @slug providers:"
+            "Check that every virtual key exists. The open-source gateway has no virtual keys, config ids, @slug providers:"
             " give it provider and api_key. `fastagentic doctor --config FILE` checks the config itself.",
         )
 

@@ -14,7 +14,7 @@ _awaited: Final[WeakKeyDictionary[Any, WeakKeyDictionary[Any, Any]]] = WeakKeyDi
 """Gateway -> its client, of the async ones one an event loop: connections are kept, and none outlives its loop."""
 
 
-def ambient_client(async_: bool = False) -> Any:
+def llm(async_: bool = False) -> Any:
     """The client of the run's gateway: Portkey's own, or LiteLLM's functions. Each gateway has one, with its connections.
 
     Args:
@@ -27,7 +27,7 @@ def ambient_client(async_: bool = False) -> Any:
         >>> from fastagentic.integrations.litellm import LiteLLMGateway
         >>> with fastagentic.run("report") as run:
         ...     run.gateway = LiteLLMGateway(fallback_models=["gpt-4o"])
-        ...     ambient_client()
+        ...     llm()
         LiteLLMClient(LiteLLMGateway(fallback_models=['gpt-4o']))
     """
     gateway = _gateway()

@@ -39,10 +39,22 @@ class Content:
         redact: Callable[[str], str] | None = None,
         max_characters: int = MAX_CHARACTERS,
         max_total: int = MAX_TOTAL,
+        *,
+        on_spans: bool = True,
+        on_events: bool = False,
     ) -> None:
         self._redact = redact
         self._max_characters = max_characters
         self._max_total = max_total
+        self._on_spans = on_spans
+        self._on_events = on_events
+
+    def on_span(self, call: LLMCall) -> dict[str, str]:
+        """The content that the span of a call is to carry; for an event it is kept with the call."""
+        written = self.attributes(call)
+        if self._on_events and call.content is not None:
+            call.content.written = written
+        return written if self._on_spans else {}
 
     def attributes(self, call: LLMCall) -> dict[str, str]:
         """The content of a call as JSON strings by attribute; what was not captured is left out."""
@@ -61,7 +73,7 @@ class Content:
 
     def error_text(self, call: LLMCall) -> str | None:
         """The text of the exception that a call ended with, for the status of its span; it may echo the prompt."""
-        if call.content is None or not call.content.error:
+        if call.content is None or not call.content.error or not self._on_spans:
             return None
         return _Cleaning(self._redact, self._max_characters, self._max_total).text(call.content.error)
 

@@ -295,7 +295,7 @@ class OpenCall:
             status = ERROR
             with CAPTURE:  # of its own: a redaction of the user's that fails keeps the content out, and nothing else
                 if self._observer.content is not None:
-                    if captured := self._observer.content.attributes(call):
+                    if captured := self._observer.content.on_span(call):
                         span.set_attributes({**captured, names.CONTENT: tuple(captured)})
                     status = Status(StatusCode.ERROR, self._observer.content.error_text(call))
             if call.error_type is not None:

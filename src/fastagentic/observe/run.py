@@ -32,7 +32,7 @@ R = TypeVar("R")
 
 START: Final = never_break("start the span of a run")
 END: Final = never_break("end the span of a run")
-INHERITED: Final = ("user", "session", "tenant", "tags", "gateway")
+INHERITED: Final = ("user", "session", "tenant", "tags", "gateway", "hooks", "person", "is_endpoint")
 """What a run inside a run has from the outer one, unless it says otherwise."""
 ERROR: Final = Status(StatusCode.ERROR)  # without a description: exception texts can echo a prompt
 

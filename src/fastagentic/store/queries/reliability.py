@@ -82,14 +82,14 @@ _GROUPS: Final = f"""
         cache_status, calls.error_type, {_attribute(names.HTTP_STATUS_CODE)}, {_SERVER},
         COUNT(*), AVG(duration_ns) / 1e9
     {_JOINED} GROUP BY 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11 ORDER BY 12 DESC
-"""  # noqa: S608  # SQL of our own
+"""
 _LOST: Final = f"""
     SELECT {_attribute(names.ATTEMPT_MODEL)}, spans.error_type, COUNT(*), AVG(spans.ended_ns - spans.started_ns) / 1e9
     FROM spans JOIN calls ON calls.trace_id = spans.trace_id AND calls.span_id = spans.parent_span_id
     WHERE calls.started_ns >= ? AND calls.error_type IS NULL AND spans.error_type IS NOT NULL
         AND {_attribute(names.ATTEMPT_NUMBER)} IS NOT NULL
     GROUP BY 1, 2 ORDER BY 3 DESC
-"""  # noqa: S608
+"""  # noqa: S608  # SQL of our own
 _PARAMETERS: Final = (
     names.REQUEST_TEMPERATURE, names.REQUEST_TOP_P, names.REQUEST_SEED, names.REQUEST_MAX_TOKENS,
     names.REQUEST_FREQUENCY_PENALTY, names.REQUEST_PRESENCE_PENALTY, names.REQUEST_STOP_SEQUENCES, names.REQUEST_CHOICE_COUNT,
@@ -101,7 +101,7 @@ _REQUESTS: Final = f"""
         CASE WHEN {_attribute(names.INPUT_MESSAGES)} IS NOT NULL
             THEN json_array({", ".join(map(_attribute, _PROMPT))}) END
     {_JOINED} AND cache_status IS NOT NULL AND calls.error_type IS NULL ORDER BY calls.started_ns DESC LIMIT {NEWEST}
-"""  # noqa: S608
+"""
 
 PARAMETERS: Final = tuple(name.removeprefix("gen_ai.request.") for name in _PARAMETERS)
 """What `Request.parameters` lists, in its order."""
