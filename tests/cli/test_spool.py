@@ -54,6 +54,15 @@ def left(own_environment: Path) -> Path:
     return own_environment
 
 
+def test_status_tells_of_it_beside_the_store(cli: Cli, left: Path) -> None:
+    said = cli("status").stdout
+
+    assert f"sends     otlp ({ENDPOINT}): 2 spans waiting; 1 refused: see fastagentic spool export; 3 lost: spool full" in said
+    (found,) = json.loads(cli("status", "--json").stdout)["destinations"]
+    assert (found["name"], found["waiting"], found["refused"]) == ("otlp", 2, 1)
+    assert found["lost"] == [{"reason": "spool full", "spans": 3}]
+
+
 @pytest.fixture
 def receiver() -> Iterator[Receiver]:
     with Receiver() as receiver:

@@ -26,6 +26,8 @@ CONTEXTS: Final = (AgentContext, RunContext, Request)
 CONTEXT_NAMES: Final = {"ctx": AgentContext, "context": AgentContext, "request": Request}
 """What a parameter without an annotation is by its name."""
 
+MISSING: Final = inspect.Parameter.empty
+
 STREAMS: Final = (
     collections.abc.AsyncIterator, collections.abc.AsyncGenerator, collections.abc.AsyncIterable,
     collections.abc.Iterator, collections.abc.Generator, collections.abc.Iterable,
@@ -72,18 +74,14 @@ class Body:
         self.type = model if model is not None else _body_type(name, shape)
         self.is_taken = model is not None or bool(shape.body)
         self._adapter = _adapter(path, self.type, "body", "input_model")
-        only = next(iter(shape.body.values())) if len(shape.body) == 1 else None
-        self._default = None if only is None else only.default
-
-    @property
-    def is_optional(self) -> bool:
-        """Whether the endpoint can do without one."""
-        return self._default is not inspect.Parameter.empty and self._default is not None
+        self.default = next(iter(shape.body.values())).default if len(shape.body) == 1 else MISSING
 
     def read(self, raw: bytes) -> Any:
         """What was sent. Raises: MalformedJSON, InvalidBody."""
-        if not self.is_taken or (not raw and self.is_optional):
-            return self._default
+        if not self.is_taken:
+            return None
+        if not raw and self.default is not MISSING:
+            return self.default
         try:
             return self._adapter.validate_json(raw)
         except ValidationError as error:

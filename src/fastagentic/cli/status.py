@@ -1,4 +1,4 @@
-"""`fastagentic status`: where the store is, what lies in it, what was lost, and what is wrong with it."""
+"""`fastagentic status`: where the store is, what lies in it, what waits for other destinations, what was lost or is wrong."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from fastagentic.core.errors import StoreError
-from fastagentic.store.location import store_path
+from fastagentic.export.survey import survey
+from fastagentic.store.location import store_home, store_path
 from fastagentic.store.queries.status import status as ask_status
 from fastagentic.store.reader import open_store, write_problem
 
@@ -18,6 +19,7 @@ from .options import AsJson  # noqa: TC001  # typer reads it at run time
 from .tables import console, print_json
 
 if TYPE_CHECKING:
+    from fastagentic.export.survey import SpoolStatus
     from fastagentic.store.queries.status import StoreStatus
 
     from .tables import JsonRow
@@ -27,23 +29,26 @@ def status(
     as_json: AsJson = False,
     config: Annotated[bool, typer.Option("--config", help="The settings as they hold here, and where each came from.")] = False,
 ) -> None:
-    """Where the local store is, how large, what was lost, which models have no price, and what is wrong."""
+    """Where the local store is, what waits for other destinations, what was lost, what has no price, and what is wrong."""
     if config:
         print_config(as_json=as_json)
         return
-    path = store_path()
+    path, spools = store_path(), survey(store_home())
     try:
         with open_store(path) as connection:
             found = ask_status(connection, path)
     except StoreError as error:
         if as_json:
-            print_json({"path": str(path), "readable": False, "problem": str(error)})
+            destinations = [_json_spool(spool) for spool in spools]
+            print_json({"path": str(path), "readable": False, "problem": str(error), "destinations": destinations})
+        else:
+            _print([_spool_line(spool) for spool in spools])
         stop(str(error), FAILED)
     problem = write_problem(path)
     if as_json:
-        print_json(_json_status(found, problem))
+        print_json({**_json_status(found, problem), "destinations": [_json_spool(spool) for spool in spools]})
     else:
-        _print_status(found, problem)
+        _print([*_lines(found, problem), *(_spool_line(spool) for spool in spools)])
     if problem is not None:
         stop(problem, FAILED)
 
@@ -66,9 +71,30 @@ def _json_status(found: StoreStatus, problem: str | None) -> JsonRow:
     }
 
 
-def _print_status(found: StoreStatus, problem: str | None) -> None:
+def _json_spool(spool: SpoolStatus) -> JsonRow:
+    return {
+        "name": spool.name,
+        "endpoint": spool.endpoint,
+        "waiting": spool.spans,
+        "oldest": words.iso_time(spool.oldest_ns),
+        "refused": spool.aside_spans,
+        "lost": [{"reason": drop.reason, "spans": drop.spans} for drop in spool.drops],
+    }
+
+
+def _spool_line(spool: SpoolStatus) -> tuple[str, str]:
+    """What waits for a destination outside, what it refused and what was lost on the way there."""
+    lost = sum(drop.spans for drop in spool.drops)
+    why = ", ".join(drop.reason for drop in spool.drops)
+    said = [f"{words.plural(spool.spans, 'span')} waiting" if spool.spans else "nothing waiting"]
+    said += [f"{spool.aside_spans:,} refused: see fastagentic spool export"] if spool.aside_spans else []
+    said += [f"{lost:,} lost: {why}"] if lost else []
+    return "sends", f"{spool.name} ({spool.endpoint}): {'; '.join(said)}"
+
+
+def _print(lines: list[tuple[str, str]]) -> None:
     target = console()
-    for name, value in _lines(found, problem):
+    for name, value in lines:
         target.print(f"{name:<10}{words.printable(value)}", soft_wrap=True)  # a path is for copying: never cut in two
 
 

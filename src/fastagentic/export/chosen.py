@@ -13,7 +13,7 @@ from fastagentic.store.location import store_home, store_path
 
 from .delivery import Delivery
 from .destination import Destination
-from .notes import spool_directory
+from .notes import spool_directory, without_secrets
 from .spool import Spool
 
 if TYPE_CHECKING:
@@ -95,14 +95,16 @@ def choose(asked: Sequence[str | Destination], terms: Terms, source: str) -> Cho
 
 
 def _destination(asked: Any, terms: Terms, source: str) -> Destination:
+    told = asked
     if isinstance(asked, str):
         name, _, endpoint = asked.partition("=")
+        told = f"{name}={without_secrets(endpoint)}" if endpoint else name
         if name in SENDS and (not endpoint or name == "otlp"):
             return SENDS[name](endpoint or None, terms)
     elif isinstance(asked, Destination):
         return asked
     accepted = f"any of: {', '.join(NAMES)}, otlp=<endpoint>; or an object with the names of fastagentic.export.Destination"
-    raise ConfigError.of("destinations", asked, accepted, source=source)
+    raise ConfigError.of("destinations", told, accepted, source=source)
 
 
 def _add(chosen: Chosen, destination: Destination, terms: Terms, source: str) -> None:

@@ -16,6 +16,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 from opentelemetry import context as otel_context
 
+from fastagentic.core.errors import HookRejected
+
 from .base import HookContext, HookResult, HookResultAction
 from .loop_thread import LOOP, in_thread, wait_for
 from .once import warn_once
@@ -53,6 +55,9 @@ MODIFIED: Final = {
 }
 """Where `modify` puts its data, for the hooks that follow and for whoever fires."""
 
+AFTERWARDS: Final = frozenset({"on_response", "on_llm_end", "on_tool_result"})
+"""Where nothing is left to skip but the hooks that follow."""
+
 INSIDE_KEY: Final = otel_context.create_key("fastagentic-inside-a-hook")
 
 
@@ -87,6 +92,11 @@ async def afire(event: str, ctx: Any, chain: Chain, honoured: frozenset[HookResu
         return _result(end)
 
 
+def rejection(event: str, result: HookResult) -> HookRejected:
+    """What is raised in the calling code where a hook refuses."""
+    return HookRejected(result.message or f"refused by a hook at {event}", event=event)
+
+
 def _result(end: StopIteration) -> HookResult:
     result: HookResult = end.value
     return result
@@ -109,8 +119,10 @@ def _flow(
         result = _understood(hook, (yield hook))
         if result.action is HookResultAction.PROCEED or (result.action is RETRY and _is_used_up(ctx, result)):
             continue
-        if result.action not in honoured or not (result.action is not MODIFY or _modify(event, ctx, together, result.data)):
+        if result.action not in honoured or (result.action is MODIFY and not _modify(event, ctx, together, result.data)):
             _warn_of(hook, result)
+        elif result.action is SKIP and event in AFTERWARDS:
+            return together
         elif result.action is not MODIFY:
             return result
     return together
@@ -144,13 +156,13 @@ def _understood(hook: RegisteredHook, answer: Any) -> HookResult:
         return HookResult(action, answer.data, answer.message, answer.retry_count, int(answer.max_retries))
     except Exception:  # noqa: BLE001  # whatever it is, it is no HookResult
         kind = type(answer).__qualname__
-        warn_once((hook, "answer"), "hook %s (%s) returned a %s; it goes on as proceed", hook.name, hook.event, kind)
+        warn_once((hook.name, hook.event), "hook %s (%s) returned a %s; it goes on as proceed", hook.name, hook.event, kind)
         return HookResult()
 
 
 def _warn_of(hook: RegisteredHook, result: HookResult) -> None:
     said = (hook.name, hook.event, result.action.value, hook.event)
-    warn_once((hook, result.action), "hook %s (%s) returned %s, which %s cannot do here; it goes on as proceed", *said)
+    warn_once((*said, "answer"), "hook %s (%s) returned %s, which %s cannot do here; it goes on as proceed", *said)
 
 
 def _asked(hook: RegisteredHook, ctx: Any) -> Any:
@@ -173,6 +185,11 @@ async def _aasked(hook: RegisteredHook, ctx: Any) -> Any:
             async with asyncio.timeout(hook.timeout):
                 answer = await asyncio.wrap_future(in_thread(hook.function, ctx)) if _needs_thread(hook) else hook.function(ctx)
                 return await answer if inspect.isawaitable(answer) else answer
+    except asyncio.CancelledError as error:
+        task = asyncio.current_task()
+        if task is None or task.cancelling():
+            raise
+        return _failed(hook, error)  # something in the hook was cancelled, not the caller
     except Exception as error:  # noqa: BLE001  # a hook's failure is never the call's
         return _failed(hook, error)
 
@@ -191,14 +208,19 @@ def _start_in_background(hook: RegisteredHook, ctx: Any) -> None:
             _warn_of(hook, _understood(hook, answer))
 
     kept = copy.copy(ctx) if isinstance(ctx, HookContext) else ctx
-    LOOP.submit(run())
+    work = run()
+    try:
+        LOOP.submit(work)
+    except RuntimeError as error:  # the interpreter is shutting down: no new threads
+        work.close()
+        _failed(hook, error)
 
 
-def _failed(hook: RegisteredHook, error: Exception) -> HookResult:
+def _failed(hook: RegisteredHook, error: BaseException) -> HookResult:
     """What a failure means; its class and stack are logged, not its text, which may echo a prompt."""
     kind = type(error).__qualname__
     stack = "".join(traceback.format_tb(error.__traceback__))
-    warn_once((hook, kind), "hook %s (%s) failed (%s), said once\n%s", hook.name, hook.event, kind, stack)
+    warn_once((hook.name, hook.event, kind), "hook %s (%s) failed (%s)\n%s", hook.name, hook.event, kind, stack)
     if hook.on_failure is FailureMode.REJECT:
         return HookResult.reject(f"the hook {hook.name} failed ({kind})")
     return HookResult()

@@ -10,7 +10,7 @@ import asyncio
 import contextvars
 import os
 import threading
-from concurrent.futures import CancelledError, Future, wait
+from concurrent.futures import Future, wait
 from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
@@ -65,8 +65,6 @@ def wait_for(future: Future[Any], timeout_s: float | None) -> Any:
     """The result of a future; it is cancelled when that takes too long, or when the wait is broken off."""
     try:
         return future.result(timeout_s)
-    except CancelledError as error:  # the work was cancelled, not the code that waits for it
-        raise TimeoutError("the hook was cancelled") from error
     except BaseException:
         future.cancel()
         raise

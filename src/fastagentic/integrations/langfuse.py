@@ -1,7 +1,7 @@
 """`LangfuseHook`: a project of Langfuse, as an `App` is given it among its hooks.
 
 It brings a destination, which goes into the one pipeline beside all others, and says on each run for whom it is. The
-destination itself is `export/destinations/langfuse.py`; what is added here is only what the hook's options ask of Langfuse's copy.
+destination itself is `export/destinations/langfuse.py`; added here is what the hook's options ask of Langfuse's copy.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from fastagentic.core import names
 from fastagentic.export.destinations.langfuse import LangfuseDestination
+from fastagentic.hooks import Hook, HookResult
 from fastagentic.observe.context import current_run
 
 from ._metadata import Resolved
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from opentelemetry.util.types import AttributeValue
 
     from fastagentic.export.destination import Destination
+    from fastagentic.hooks import HookContext
 
 logger = logging.getLogger("fastagentic")
 
@@ -36,7 +38,7 @@ KEPT_RUNS: Final = 1_000
 KEYS: Final = {"public_key": "LANGFUSE_PUBLIC_KEY", "secret_key": "LANGFUSE_SECRET_KEY"}
 
 
-class LangfuseHook:
+class LangfuseHook(Hook):
     """Everything that an `App` observes to a project of Langfuse, and each run with its user, session and metadata.
 
     Args:
@@ -110,17 +112,18 @@ class LangfuseHook:
         """What `instrument(destinations=[...])` is to be given for this hook; empty without keys."""
         return () if self._destination is None else (self._destination,)
 
-    async def on_request(self, ctx: Any) -> None:
+    async def on_request(self, ctx: HookContext) -> HookResult:
         """Say on the run for whom it is, where nobody has, and keep what Langfuse is to be told of it."""
         run = current_run()
         if run is None:
-            return
+            return HookResult.proceed()
         people = self._people.of(ctx)
         run.user = run.user if run.user is not None else people.get("user")
         run.session = run.session if run.session is not None else people.get("session")
         self._of_runs[run.run_id] = self._metadata.of(ctx)
         while len(self._of_runs) > KEPT_RUNS:
             self._of_runs.popitem(last=False)
+        return HookResult.proceed()
 
     def _metadata_of(self, run_id: str) -> Mapping[str, Any]:
         """Of a run that no `on_request` came for: what does not depend on it."""

@@ -34,6 +34,8 @@ START: Final = never_break("start the span of a run")
 END: Final = never_break("end the span of a run")
 INHERITED: Final = ("user", "session", "tenant", "tags", "gateway", "hooks", "person", "is_endpoint")
 """What a run inside a run has from the outer one, unless it says otherwise."""
+NAME_OF: Final = {Operation.INVOKE_WORKFLOW: names.WORKFLOW_NAME, Operation.INVOKE_AGENT: names.AGENT_NAME}
+"""Kind of run -> the attribute that carries its name."""
 ERROR: Final = Status(StatusCode.ERROR)  # without a description: exception texts can echo a prompt
 
 
@@ -50,6 +52,7 @@ class RunScope:
         tracer: Callable[[], Tracer],
         pending: Callable[[int], AbstractContextManager[None]],
         run_id: str | uuid.UUID | None = None,
+        operation: Operation = Operation.INVOKE_WORKFLOW,
         **who: Any,
     ) -> None:
         if not isinstance(name, str):
@@ -59,6 +62,7 @@ class RunScope:
             )
         self._name = name
         self._run_id = str(run_id) if run_id is not None else None
+        self._operation = operation
         self._who: dict[str, Any] = who
         self._tracer = tracer
         self._pending = pending
@@ -125,15 +129,22 @@ class RunScope:
 
     def _again(self) -> RunScope:
         """A fresh scope for one call of a decorated function, which may run many times at once."""
-        return RunScope(self._name, tracer=self._tracer, pending=self._pending, run_id=self._run_id, **self._who)
+        return RunScope(
+            self._name,
+            tracer=self._tracer,
+            pending=self._pending,
+            run_id=self._run_id,
+            operation=self._operation,
+            **self._who,
+        )
 
     def _start_span(self, parent: Context, outer: Run | None) -> Span:
         given = None if self._run_id is None or outer is not None else trace_id_of(self._run_id)
         has_parent = get_current_span(parent).get_span_context().is_valid
-        attributes = {names.OPERATION_NAME: Operation.INVOKE_WORKFLOW.value, names.WORKFLOW_NAME: self._name}
+        attributes = {names.OPERATION_NAME: self._operation.value, NAME_OF[self._operation]: self._name}
         with self._pending(0 if has_parent else given or 0):
             return self._tracer().start_span(
-                f"{Operation.INVOKE_WORKFLOW} {self._name}",
+                f"{self._operation} {self._name}",
                 context=parent,
                 kind=SpanKind.INTERNAL,
                 attributes=attributes,
