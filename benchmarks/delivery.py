@@ -180,7 +180,7 @@ def run_app(cell: Cell, calls: int, environment: dict[str, str], otlp: Receiver)
 
 
 def counted(cell: Cell, said: dict[str, Any], otlp: Receiver, langfuse: Receiver, folder: Path) -> Row:
-    from fastagentic.export.survey import survey
+    from fastagentic.export.spool.survey import survey
 
     times = Counter((span.trace_id, span.span_id) for span in otlp.spans)
     at_langfuse = len({(span.trace_id, span.span_id) for span in langfuse.spans})

@@ -8,6 +8,8 @@ import textwrap
 from typing import TYPE_CHECKING, Final
 
 from fastagentic.clients import _doors, _openai_calls
+from fastagentic.hooks import dispatch
+from fastagentic.observe import hooked
 from fastagentic.observe.stream import ObservedAsyncStream, ObservedStream
 
 if TYPE_CHECKING:
@@ -21,11 +23,16 @@ TWINS: Final = [
     (ObservedStream.__exit__, ObservedAsyncStream.__aexit__),
     (_openai_calls._Body.__iter__, _openai_calls._Body.__aiter__),
     (_openai_calls._Body.close, _openai_calls._Body.aclose),
+    (hooked.hooked_door, hooked.async_hooked_door),
+    (hooked.play, hooked.aplay),
+    (ObservedStream._self_end, ObservedAsyncStream._self_aend),
+    (dispatch.fire, dispatch.afire),
 ]
 
 A_NAMES: Final = {
     "anext": "next", "aclose": "close", "__aenter__": "__enter__", "__aexit__": "__exit__",
-    "ObservedAsyncStream": "ObservedStream",
+    "ObservedAsyncStream": "ObservedStream", "async_hooked_door": "hooked_door", "aplay": "play", "afire": "fire",
+    "_self_aend": "_self_end", "_aasked": "_asked",
 }  # fmt: skip
 
 
@@ -51,7 +58,8 @@ class _Plain(ast.NodeTransformer):
 
 
 def without_await(function: Callable[..., object]) -> str:
-    """The body of a function with async, await and the a-names taken out."""
+    """The body of a function with async, await and the a-names taken out, without what its docstring says."""
     tree = ast.parse(textwrap.dedent(inspect.getsource(function)))
     plain = ast.fix_missing_locations(_Plain().visit(tree))
-    return "\n".join(ast.unparse(line) for line in plain.body[0].body)
+    body = plain.body[0].body
+    return "\n".join(ast.unparse(line) for line in body[ast.get_docstring(plain.body[0]) is not None :])

@@ -19,11 +19,19 @@ if TYPE_CHECKING:
     from ._api import run as run
     from ._api import score as score
     from ._api import uninstrument as uninstrument
+    from .app.application import App as App
+    from .app.endpoints import agent_endpoint as agent_endpoint
+    from .app.endpoints import get_endpoints as get_endpoints
     from .core.errors import ConfigError as ConfigError
     from .core.errors import FastagenticError as FastagenticError
+    from .core.errors import HookRejected as HookRejected
     from .core.errors import NoGatewayError as NoGatewayError
     from .core.run import Run as Run
     from .core.run import RunUsage as RunUsage
+    from .hooks import Hook as Hook
+    from .hooks import HookContext as HookContext
+    from .hooks import HookResult as HookResult
+    from .hooks import hook as hook
     from .integrations.ambient import llm as llm
     from .observe.context import current_run as current_run
     from .observe.context import suppress as suppress
@@ -31,15 +39,23 @@ if TYPE_CHECKING:
     from .observe.logs import add_run_ids as add_run_ids
 
 _HOMES: Final = {
+    "App": ".app.application",
     "ConfigError": ".core.errors",
     "FastagenticError": ".core.errors",
+    "Hook": ".hooks",
+    "HookContext": ".hooks",
+    "HookRejected": ".core.errors",
+    "HookResult": ".hooks",
     "NoGatewayError": ".core.errors",
     "Run": ".core.run",
     "RunLogFilter": ".observe.logs",
     "RunUsage": ".core.run",
     "add_run_ids": ".observe.logs",
+    "agent_endpoint": ".app.endpoints",
     "current_run": ".observe.context",
     "flush": "._api",
+    "hook": ".hooks",
+    "get_endpoints": ".app.endpoints",
     "instrument": "._api",
     "llm": ".integrations.ambient",
     "run": "._api",

@@ -21,6 +21,7 @@ from .core.environment import CAPTURE, captures_events, chosen_destinations, is_
 from .core.errors import ConfigError
 from .core.exit import AtExit
 from .core.guard import never_break
+from .core.names import Operation
 from .export.chosen import Terms, choose
 from .export.further import Further
 from .export.pipeline import pipeline_on, side_by_side
@@ -174,7 +175,7 @@ def run(
     """
     return RunScope(
         name,
-        tracer=_tracer,
+        tracer=tracer,
         pending=pending_trace_id,
         run_id=run_id,
         gateway=gateway,
@@ -182,6 +183,20 @@ def run(
         session=session,
         tenant=tenant,
         tags=tuple(tags),
+    )
+
+
+def endpoint_run(name: str, *, run_id: str | None, gateway: Gateway | None, hooks: Sequence[Any]) -> RunScope:
+    """The run of one request of an `App`: `invoke_agent {name}`. Not public."""
+    return RunScope(
+        name,
+        tracer=tracer,
+        pending=pending_trace_id,
+        run_id=run_id,
+        operation=Operation.INVOKE_AGENT,
+        gateway=gateway,
+        hooks=tuple(hooks),
+        is_endpoint=True,
     )
 
 
@@ -347,7 +362,7 @@ def _on_records() -> RunIdsOnRecords:
     return RunIdsOnRecords()
 
 
-def _tracer() -> Tracer:
+def tracer() -> Tracer:
     """Our tracer on the provider in force; also without `instrument()`, so that `run` always works."""
     instrumentation = _current
     return tracer_of(otel_trace.get_tracer_provider()) if instrumentation is None else instrumentation.tracer

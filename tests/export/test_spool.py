@@ -12,10 +12,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from fastagentic.export import notes, shelf
-from fastagentic.export.notes import aside, drops, spool_directory
 from fastagentic.export.record import Frame
-from fastagentic.export.spool import Spool
+from fastagentic.export.spool import Spool, notes, shelf
+from fastagentic.export.spool.notes import aside, drops, spool_directory
 
 from .spools import Kept, owners, record, segments
 

@@ -13,9 +13,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fastagentic.export import ownership, shelf
-from fastagentic.export.segment_format import FILE_OVERHEAD, OVERHEAD
-from fastagentic.export.survey import status_of
+from fastagentic.export.spool import ownership, shelf
+from fastagentic.export.spool.segment_format import FILE_OVERHEAD, OVERHEAD
+from fastagentic.export.spool.survey import status_of
 
 from .spools import Kept, kill, left_by_the_dead, owners, record, segments, start, writing
 

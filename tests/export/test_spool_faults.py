@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from fastagentic.export import spool as spool_module
-from fastagentic.export.segments import Segment
+from fastagentic.export.spool import spool as spool_module
+from fastagentic.export.spool.segments import Segment
 
 from .spools import Kept, owners, record, segments, start
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 FULL = """
 import resource, sys
 from pathlib import Path
-import fastagentic.export.spool as spool_module
+import fastagentic.export.spool.spool as spool_module
 from tests.export.spools import Kept
 spool_module.RETRY_S = 0.0
 kept = Kept(Path(sys.argv[1]))
@@ -45,7 +45,7 @@ sys.stdin.readline()
 READ_ONLY = """
 import os, sys
 from pathlib import Path
-import fastagentic.export.spool as spool_module
+import fastagentic.export.spool.spool as spool_module
 from tests.export.spools import Kept
 spool_module.RETRY_S = 0.0
 if os.geteuid() == 0:
@@ -66,7 +66,7 @@ kept.spool.close()
 NO_DESCRIPTORS = """
 import os, resource, sys
 from pathlib import Path
-import fastagentic.export.spool as spool_module
+import fastagentic.export.spool.spool as spool_module
 from tests.export.spools import Kept
 spool_module.RETRY_S = 0.0
 earlier = Kept(Path(sys.argv[1]))
@@ -186,7 +186,7 @@ def test_what_is_deleted_under_a_living_process_is_made_again(tmp_path: Path, wh
 
 
 def test_what_was_written_before_and_deleted_is_counted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("fastagentic.export.shelf.SEGMENT_BYTES", 1_000)
+    monkeypatch.setattr("fastagentic.export.spool.shelf.SEGMENT_BYTES", 1_000)
     kept = Kept(tmp_path / "spool")
     first, *_ = kept.append(*(b"x" * 400 for _ in range(10)), spans=2)
 

@@ -120,7 +120,7 @@ class Answer:
         return self._adapter.dump_json(value, by_alias=True)
 
     def _fitted(self, value: Any) -> Any:
-        if isinstance(self.type, type) and isinstance(value, self.type):
+        if type(value) is self.type:
             return value
         if self._field is not None and not isinstance(value, (dict, BaseModel)):
             return {self._field: value}

@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 from fastagentic.core.errors import ConfigError
 
 from .bodies import Answer, Body, shape_of
-from .reliability import fallback_of, retry_of, timeout_of
 from .rate_limits import rate_limit_of
+from .reliability import fallback_of, retry_of, timeout_of
 from .runnables import Runner, runner_of, streams_by_itself
 
 if TYPE_CHECKING:

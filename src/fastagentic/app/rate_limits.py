@@ -82,7 +82,9 @@ def _check(limit: RateLimit, where: str) -> None:
     try:
         _counter(limit.storage)
     except limits.errors.ConfigurationError as error:
-        raise ConfigError(f"{where}: storage cannot be used ({error}); it takes memory:// or a URL such as redis://host:6379") from None
+        raise ConfigError(
+            f"{where}: storage cannot be used ({error}); it takes memory:// or a URL such as redis://host:6379"
+        ) from None
 
 
 class Allowance:

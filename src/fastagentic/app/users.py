@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from starlette.requests import Request
 
-    Authenticate = Callable[[Request], UserInfo | None | Awaitable[UserInfo | None]]
+    Authenticate = Callable[[Request], UserInfo | Awaitable[UserInfo | None] | None]
 
 WHO: Final = {"WWW-Authenticate": "Bearer"}
 

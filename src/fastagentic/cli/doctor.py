@@ -119,11 +119,11 @@ def _print(findings: Sequence[Finding]) -> None:
             head = Text.assemble(
                 (f"{finding.severity.value:<8}", STYLES[finding.severity.value]), words.printable(finding.what)
             )  # fmt: skip
-            target.print(Padding(head, (0, 0, 0, 2)))
+            target.print(Padding(head, (0, 0, 0, 2), expand=False))
             for line in (finding.why, finding.fix, f"{finding.code}: {finding.docs}" if finding.fix else ""):
                 if line:
                     target.print(
-                        Padding(Text(words.printable(line), style="" if line == finding.fix else "dim"), (0, 0, 0, 10))
+                        Padding(Text(words.printable(line), style="" if line == finding.fix else "dim"), (0, 0, 0, 10), expand=False)
                     )
 
 

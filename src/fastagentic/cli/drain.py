@@ -11,7 +11,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from fastagentic._api import chosen_by_settings
 from fastagentic._settings_file import load_settings_file
-from fastagentic.export.survey import status_of
+from fastagentic.export.spool.survey import status_of
 
 if TYPE_CHECKING:
     from rich.progress import TaskID

@@ -12,7 +12,7 @@ import typer
 
 from fastagentic.core.config import AMOUNT, read_amount
 from fastagentic.core.errors import ConfigError, StoreError
-from fastagentic.export.survey import survey
+from fastagentic.export.spool.survey import survey
 from fastagentic.store.location import store_home
 
 from . import words
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from typing import IO
 
-    from fastagentic.export.survey import SpoolStatus
+    from fastagentic.export.spool.survey import SpoolStatus
 
     from .tables import JsonRow
 
@@ -74,7 +74,7 @@ def export(
     delete: Annotated[bool, typer.Option("--delete", help="Delete what was written; not what a living process holds.")] = False,
 ) -> None:
     """Write the spans that wait or were refused to a file, as OTLP."""
-    from fastagentic.export.otlp_file import copy_out, move_out
+    from fastagentic.export.spool.otlp_file import copy_out, move_out
 
     chosen = _chosen(destination)
     with _opened(output) as file:

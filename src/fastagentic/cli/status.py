@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from fastagentic.core.errors import StoreError
-from fastagentic.export.survey import survey
+from fastagentic.export.spool.survey import survey
 from fastagentic.store.location import store_home, store_path
 from fastagentic.store.queries.status import status as ask_status
 from fastagentic.store.reader import open_store, write_problem
@@ -19,7 +19,7 @@ from .options import AsJson  # noqa: TC001  # typer reads it at run time
 from .tables import console, print_json
 
 if TYPE_CHECKING:
-    from fastagentic.export.survey import SpoolStatus
+    from fastagentic.export.spool.survey import SpoolStatus
     from fastagentic.store.queries.status import StoreStatus
 
     from .tables import JsonRow

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 import wrapt
 
 from fastagentic.core.guard import never_break
+from fastagentic.observe.hooked import async_hooked_door, hooked_door, retried
 from fastagentic.observe.reader import Seam
 
 if TYPE_CHECKING:
@@ -34,6 +35,8 @@ def door_for(function: object, observer: Observer, reader: Reader, entry: EntryP
 def _sync_door(observer: Observer, reader: Reader, entry: EntryPoint) -> Callable[..., Any]:
     def door(wrapped: Callable[..., Any], instance: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         call = observer.open(reader, entry, instance, args, kwargs)
+        if call.hooked is not None:
+            return hooked_door(call, wrapped)
         try:
             result = wrapped(*call.args, **call.kwargs)
         except BaseException as error:  # cancellation and Ctrl-C end the call too
@@ -47,6 +50,8 @@ def _sync_door(observer: Observer, reader: Reader, entry: EntryPoint) -> Callabl
 def _async_door(observer: Observer, reader: Reader, entry: EntryPoint) -> Callable[..., Any]:
     async def door(wrapped: Callable[..., Any], instance: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         call = observer.open(reader, entry, instance, args, kwargs)
+        if call.hooked is not None:
+            return await async_hooked_door(call, wrapped)
         try:
             result = await wrapped(*call.args, **call.kwargs)
         except BaseException as error:  # cancellation and Ctrl-C end the call too
@@ -59,11 +64,11 @@ def _async_door(observer: Observer, reader: Reader, entry: EntryPoint) -> Callab
 
 def _retrying_door(observer: Observer, reader: Reader, entry: EntryPoint) -> Callable[..., Any]:
     def door(wrapped: Callable[..., Any], instance: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-        observer.retrying(sys.exception())
+        moments = observer.retrying(sys.exception())
         with TRY:
             tried = kwargs.get("original_function")
             if tried is not None:
                 kwargs = {**kwargs, "original_function": wrapt.FunctionWrapper(tried, door_for(tried, observer, reader, entry))}
-        return wrapped(*args, **kwargs)
+        return wrapped(*args, **kwargs) if moments is None else retried(moments, wrapped, args, kwargs)
 
     return door

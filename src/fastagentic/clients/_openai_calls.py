@@ -20,6 +20,7 @@ from opentelemetry import context as otel_context
 from fastagentic.core.guard import never_break
 from fastagentic.gateways import recognise
 from fastagentic.observe.context import CALL_KEY, detach, is_suppressed
+from fastagentic.observe.hooked import NOT_YET, aplay, has_hooks, play
 from fastagentic.observe.observer import NullCall, Observer, OpenCall
 from fastagentic.observe.reader import Asked, Role
 
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
 
     from opentelemetry.context import Context
 
+    from fastagentic.observe.hooked import Moments
     from fastagentic.observe.reader import EntryPoint, Reader
 
 OPEN: Final = never_break("observe the start of a call of the OpenAI SDK")
@@ -64,7 +66,7 @@ class SdkObserver(Observer):
 class Flight(NullCall):
     """A request under way. A null call, unless the request or the response says that it is observed."""
 
-    __slots__ = ("_asked", "_call", "_context", "_observer", "_started", "_token", "response")
+    __slots__ = ("_asked", "_call", "_context", "_observer", "_started", "_token", "hooked", "response")
 
     def __init__(self, observer: SdkObserver, asked: Asked, context: Context) -> None:
         super().__init__(asked.args, asked.kwargs)
@@ -77,6 +79,16 @@ class Flight(NullCall):
         if observer.is_observed(asked.instance, asked.arguments["options"]):
             self._call = OpenSdkCall(observer, asked, context)
             self.args, self.kwargs = self._call.args, self._call.kwargs
+            self.hooked = self._call.hooked
+            if self._call.hooked is not None:
+                self._call.hooked.door = self
+        else:
+            self.hooked = NOT_YET if has_hooks(context) else None
+        self._token = IN_FLIGHT.set(self)
+
+    def again(self) -> None:
+        """The SDK is asked once more, as a hook wants."""
+        self.response = None
         self._token = IN_FLIGHT.set(self)
 
     def failed(self, error: BaseException) -> None:
@@ -102,6 +114,7 @@ class Flight(NullCall):
         gateway = recognise.by_response(str(self._asked.instance.base_url), headers)
         if self._call is None and gateway is not None:
             self._call = OpenSdkCall(self._observer, self._asked, self._context, self._started)
+            self.hooked = self._call.hooked or self.hooked
         if self._call is not None:
             openai.read_answered_by(self._call.call, gateway, headers, response)
 
@@ -141,14 +154,18 @@ class OpenSdkCall(OpenCall):
             return
         self._finish()
 
-    def body_read(self, body: Any) -> None:
-        """The body was read, or closed before its end."""
+    def body_read(self, body: Any) -> Moments[Any] | None:
+        """The body was read, or closed before its end. What hooks are to be told, if any."""
         self._read(body)
-        self._finish()
+        return self._body_over(None)
 
-    def body_failed(self, error: BaseException) -> None:
-        """The body broke off."""
-        self._finish(error=error)
+    def body_failed(self, error: BaseException) -> Moments[Any] | None:
+        """The body broke off. What hooks are to be told, if any."""
+        return self._body_over(error)
+
+    def _body_over(self, error: BaseException | None) -> Moments[Any] | None:
+        is_first = self._finish(error=error)
+        return self.hooked.stream_ended(error) if is_first and self.hooked is not None else None
 
 
 class _Body(wrapt.BaseObjectProxy[Any]):
@@ -167,7 +184,7 @@ class _Body(wrapt.BaseObjectProxy[Any]):
                 self._self_keep(piece)
                 yield piece
         except BaseException as error:
-            self._self_broke(error)
+            play(self._self_broke(error))
             raise
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
@@ -176,7 +193,7 @@ class _Body(wrapt.BaseObjectProxy[Any]):
                 self._self_keep(piece)
                 yield piece
         except BaseException as error:
-            self._self_broke(error)
+            await aplay(self._self_broke(error))
             raise
 
     def close(self) -> None:
@@ -184,27 +201,27 @@ class _Body(wrapt.BaseObjectProxy[Any]):
         try:
             self.__wrapped__.close()
         finally:
-            self._self_end()
+            play(self._self_end())
 
     async def aclose(self) -> None:
         """The response was read to its end, or given up."""
         try:
             await self.__wrapped__.aclose()
         finally:
-            self._self_end()
+            await aplay(self._self_end())
 
     def _self_keep(self, piece: bytes) -> None:
         if self._self_kept is not None:
             self._self_kept.append(piece)
 
-    def _self_broke(self, error: BaseException) -> None:
+    def _self_broke(self, error: BaseException) -> Moments[Any]:
         if not isinstance(error, GeneratorExit):  # the reader had enough: it closes the response
             self._self_dropped.detach()
-            self._self_call.body_failed(error)
+            yield from self._self_call.body_failed(error) or ()
 
-    def _self_end(self) -> None:
+    def _self_end(self) -> Moments[Any]:
         self._self_dropped.detach()
-        self._self_call.body_read(self._self_json())
+        yield from self._self_call.body_read(self._self_json()) or ()
 
     def _self_json(self) -> Any:
         """What was kept, decoded by a response of the same kind: it may be compressed."""

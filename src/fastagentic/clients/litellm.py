@@ -110,6 +110,16 @@ def _is_safe_with(given: Mapping[str, Any], fallback: Any) -> bool:
     return bool(given.get("api_base") or given.get("base_url")) or _provider_of(asked.get("model")) == own
 
 
+def body(arguments: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The arguments themselves."""
+    return arguments
+
+
+def with_body(arguments: dict[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
+    """The arguments with some of them changed."""
+    return {**arguments, **changes}
+
+
 def read_response(call: LLMCall, response: Any) -> None:
     """An answer with its hidden fields; of a stream, the hidden fields."""
     if not call.is_stream:

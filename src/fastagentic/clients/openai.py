@@ -23,6 +23,7 @@ from fastagentic.gateways.lent import portkey_headers, portkey_url, with_headers
 from fastagentic.observe.reader import EntryPoint, Role
 
 from . import _captured, _openai_shape
+from ._changes import with_changes
 from ._failures import read_failure
 from ._shapes import SHAPES, asked_usage
 from ._usage import fields_of
@@ -135,6 +136,16 @@ def write_request(entry: EntryPoint, instance: Any, arguments: dict[str, Any], l
     changed = copy.copy(options)
     changed.headers = with_headers(options.headers, instance._custom_headers, headers)
     return {**arguments, "options": changed}
+
+
+def body(arguments: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The body of the request."""
+    return _body(arguments["options"])
+
+
+def with_body(arguments: dict[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
+    """The request with some of its body changed, or of what the SDK's methods take beside it."""
+    return {**arguments, "options": with_changes(arguments["options"], changes)}
 
 
 def read_answered_by(call: LLMCall, gateway: str | None, headers: dict[str, str], response: Any) -> None:

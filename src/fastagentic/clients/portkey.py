@@ -23,6 +23,7 @@ from fastagentic.gateways.lent import portkey_headers, portkey_url, with_headers
 from fastagentic.observe.reader import EntryPoint, Role
 
 from . import _captured, _openai_shape
+from ._changes import with_changes
 from ._failures import read_failure
 from ._shapes import SHAPES, asked_text, asked_usage
 from ._usage import fields_of
@@ -122,6 +123,16 @@ def write_request(entry: EntryPoint, instance: Any, arguments: dict[str, Any], l
     if url is not None:
         changed.url = f"{url.rstrip('/')}/{options.url.lstrip('/')}"
     return {**arguments, "options": changed}
+
+
+def body(arguments: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The body of the request."""
+    return body_of(arguments["options"])
+
+
+def with_body(arguments: dict[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
+    """The request with some of its body changed, or of what the SDK's methods take beside it."""
+    return {**arguments, "options": with_changes(arguments["options"], changes)}
 
 
 def capture_request(call: LLMCall, arguments: Mapping[str, Any]) -> None:

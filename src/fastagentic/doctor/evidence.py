@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from fastagentic.export.survey import SpoolStatus
+    from fastagentic.export.spool.survey import SpoolStatus
     from fastagentic.gateways.portkey_config import PortkeyConfig, Target
     from fastagentic.store.queries.reliability import Group, LostAttempts, Request
     from fastagentic.store.queries.status import Dropped, UnpricedModel

@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 from fastagentic.core.config import effective
 from fastagentic.core.errors import FastagenticError, StoreError
 from fastagentic.export.destination import Later, Malformed, Payload
-from fastagentic.export.survey import survey
+from fastagentic.export.spool.survey import survey
 from fastagentic.gateways.lent import HOSTED_URL
 from fastagentic.store.location import store_home, store_path
 from fastagentic.store.queries.reliability import groups, lost_attempts, requests

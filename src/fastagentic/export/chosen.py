@@ -13,8 +13,8 @@ from fastagentic.store.location import store_home, store_path
 
 from .delivery import Delivery
 from .destination import Destination
-from .notes import spool_directory, without_secrets
 from .spool import Spool
+from .spool.notes import spool_directory, without_secrets
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

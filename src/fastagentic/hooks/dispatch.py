@@ -139,7 +139,7 @@ def _modify(event: str, ctx: HookContext, together: HookResult, data: Any) -> bo
             return False
         changes = {"messages": data} if isinstance(data, list) else dict(data)
         ctx.messages = changes.get("messages", ctx.messages)
-        ctx.model = changes.get("model", ctx.model)
+        ctx.model = changes.get("model", ctx.model)  # type: ignore[assignment]  # as the hook gave it
         data = {**(together.data or {}), **changes}
     else:
         setattr(ctx, MODIFIED[event], data)

@@ -32,11 +32,13 @@ ERROR: Final = Status(StatusCode.ERROR)  # without a description: exception text
 class OpenAttempt:
     """One try of the client's own, between its start and its end."""
 
-    __slots__ = ("_span", "_token", "args", "kwargs")
+    __slots__ = ("_outer", "_span", "_token", "args", "hooked", "kwargs")
 
     def __init__(self, outer: OpenCall, asked: Asked, parent: Context) -> None:
         self.args = asked.args
         self.kwargs = asked.kwargs
+        self._outer = outer
+        self.hooked = outer.hooked.again_by_client() if outer.hooked is not None and outer.attempts else None
         self._span = _start(outer, asked.read(), parent)
         self._token = otel_context.attach(set_span_in_context(self._span, parent))
 
@@ -44,25 +46,34 @@ class OpenAttempt:
         """The try failed; whether another follows is the client's business."""
         detach(self._token)
         with END:
-            self._span.set_attribute(names.ERROR_TYPE, type(error).__qualname__)
-            self._span.set_status(ERROR)
-            self._span.end()
+            end_attempt(self._span, error)
+            if self._outer.hooked is not None:
+                self._outer.hooked.ctx.error = error
 
     def received(self, result: Any) -> Any:
         """The try was answered; the logical call reads the answer."""
         detach(self._token)
         with END:
-            self._span.end()
+            end_attempt(self._span, None)
         return result
 
 
-def tell_the_first(outer: OpenCall, error: BaseException) -> None:
-    """A client that makes its first try itself begins to retry, that one's error in hand: tell of the first, too."""
-    if outer.attempts:
-        return
-    span = _start(outer, outer.call, set_span_in_context(outer.span), outer.call.started_ns)
-    span.set_attribute(names.ERROR_TYPE, type(error).__qualname__)
-    span.set_status(ERROR)
+def tell_the_first(outer: OpenCall, error: BaseException | None) -> None:
+    """A try that was no attempt as long as it was the only one, and is one now that another follows."""
+    if not outer.attempts:
+        end_attempt(_start(outer, outer.call, set_span_in_context(outer.span), outer.call.started_ns), error)
+
+
+def start_attempt(outer: OpenCall) -> Span:
+    """The span of another try of the call as it stands."""
+    return _start(outer, outer.call, set_span_in_context(outer.span))
+
+
+def end_attempt(span: Span, error: BaseException | None) -> None:
+    """The try is over: answered, or failed."""
+    if error is not None:
+        span.set_attribute(names.ERROR_TYPE, type(error).__qualname__)
+        span.set_status(ERROR)
     span.end()
 
 

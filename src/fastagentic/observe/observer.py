@@ -20,10 +20,12 @@ from fastagentic.core.guard import never_break
 from fastagentic.core.ids import format_trace_id
 from fastagentic.core.names import StreamEnd
 from fastagentic.gateways.lent import NOTHING, of_run_id
+from fastagentic.hooks.registry import registered
 
 from .attempt import OpenAttempt, tell_the_first
 from .context import CALL_KEY, RUN_KEY, detach, is_suppressed
 from .estimate import ESTIMATED, estimate
+from .hooked import HookedCall, aplay, has_hooks
 from .lending import lent_to
 from .reader import Asked, Role
 from .spans import end_attributes, span_name, start_attributes
@@ -33,7 +35,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from opentelemetry.context import Context
-    from opentelemetry.trace import SpanContext, Tracer
+    from opentelemetry.trace import Span, SpanContext, Tracer
 
     from fastagentic.core.call import LLMCall
     from fastagentic.core.run import Run
@@ -41,6 +43,7 @@ if TYPE_CHECKING:
 
     from .content import Content
     from .finished import FinishedCalls
+    from .hooked import Moments, NotYet
     from .reader import EntryPoint, Reader
 
 OPEN: Final = never_break("observe the start of a call")
@@ -58,6 +61,8 @@ class NullCall:
     """A call that is not observed, or that we failed to open: the user's own arguments, and nothing else."""
 
     __slots__ = ("args", "kwargs")
+
+    hooked: NotYet | None = None
 
     def __init__(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
         self.args = args
@@ -113,12 +118,14 @@ class Observer:
                         return OpenAttempt(outer, asked, context)
         return NullCall(args, kwargs)
 
-    def retrying(self, error: BaseException | None) -> None:
-        """A client begins to retry what failed with this error."""
+    def retrying(self, error: BaseException | None) -> Moments[None] | None:
+        """A client begins to retry what failed with this error; what hooks are to be told."""
         with OPEN:
             outer: OpenCall | None = otel_context.get_value(CALL_KEY)  # type: ignore[assignment]
             if outer is not None and not outer.is_ended and error is not None:
                 tell_the_first(outer, error)
+                return None if outer.hooked is None else outer.hooked.retrying(error)
+        return None
 
 
 def _with_lent(asked: Asked, run: Run | None) -> Asked:
@@ -134,7 +141,7 @@ class OpenCall:
 
     __slots__ = (
         "_arguments", "_arrivals", "_context", "_dropped_at", "_end", "_observer", "_output", "_parent", "_started", "_token",
-        "args", "attempts", "call", "kwargs", "reader", "span",
+        "args", "attempts", "call", "hooked", "kwargs", "reader", "span",
     )  # fmt: skip
 
     def __init__(self, observer: Observer, asked: Asked, parent: Context, started: tuple[int, float] | None = None) -> None:
@@ -172,18 +179,52 @@ class OpenCall:
         self._parent = parent
         with WRITE:
             if observer.propagate and started is None:
-                self._lend(asked)
+                asked = self._lend(asked)
             if observer.content is not None:
                 call.content = Captured()
                 reader.capture_request(call, asked.arguments)
         self._context = otel_context.set_value(CALL_KEY, self, set_span_in_context(span, parent))
+        self.hooked = HookedCall(self, asked) if (registered or (run is not None and run.hooks)) and has_hooks(parent) else None
         self._token = otel_context.attach(self._context)
         self._started = time.perf_counter() if started is None else started[1]
 
-    def _lend(self, asked: Asked) -> None:
+    def _lend(self, asked: Asked) -> Asked:
         """Put the run's id into the request, where the gateway takes one."""
         lent = asked.lent(of_run_id(self.call.run_id))
         self.args, self.kwargs = lent.args, lent.kwargs
+        return lent
+
+    def asks(self, asked: Asked) -> None:
+        """Something else is asked for than the call was opened with: a hook has changed the request."""
+        self.args, self.kwargs, self._arguments = asked.args, asked.kwargs, asked.arguments
+        self._read_request(asked)
+        self.span.update_name(span_name(self.call))
+        self.span.set_attributes(start_attributes(self.call))
+
+    def open_again(self, asked: Asked, attempt: Span) -> None:
+        """Once more, as a hook asked: as if it had not been answered, on the span of an attempt."""
+        self._read_request(asked)
+        self._end = threading.Lock()
+        self._token = otel_context.attach(set_span_in_context(attempt, self._context))
+
+    def _read_request(self, asked: Asked) -> None:
+        call, before = asked.read(), self.call
+        call.asked_provider = call.provider
+        call.started_ns, call.run, call.run_id = before.started_ns, before.run, before.run_id
+        if before.content is not None:
+            call.content = Captured()
+            self.reader.capture_request(call, asked.arguments)
+        self.call = call
+
+    @property
+    def context(self) -> Context:
+        """The context in which the client works: the call's span, and the call."""
+        return self._context
+
+    @property
+    def output(self) -> str:
+        """The text of the stream so far."""
+        return "".join(self._output)
 
     @property
     def is_ended(self) -> bool:
@@ -226,8 +267,13 @@ class OpenCall:
             result = await answer
         except BaseException as error:
             self.failed(error)
+            if self.hooked is not None:
+                await aplay(self.hooked.failed(error))
             raise
-        return self.received(result)
+        result = self.received(result)
+        if self.hooked is not None:
+            await aplay(self.hooked.answered(result, can_retry=False))
+        return result
 
     def chunk(self, chunk: Any) -> None:
         """A chunk of the stream has arrived."""
@@ -240,9 +286,10 @@ class OpenCall:
         except Exception as error:  # noqa: BLE001  # as the guard does, at a quarter of its cost
             CHUNK.caught(error)
 
-    def ended(self, end: StreamEnd, error: BaseException | None = None) -> None:
-        """The stream has ended, in whichever way; the first end counts."""
-        self._finish(end, error)
+    def ended(self, end: StreamEnd, error: BaseException | None = None) -> Moments[Any] | None:
+        """The stream has ended, in whichever way; the first end counts. What hooks are to be told, if any."""
+        is_first = self._finish(end, error)
+        return self.hooked.stream_ended(error) if is_first and self.hooked is not None else None
 
     def abandoned(self) -> None:
         """Nobody holds the stream any more. Called by the garbage collector in the middle of anything: only note it."""
@@ -256,13 +303,17 @@ class OpenCall:
         """
         if self.is_ended:
             return True
-        self._finish(StreamEnd.ABANDONED)
+        if self._finish(StreamEnd.ABANDONED) and self.hooked is not None:
+            self.hooked.abandoned()
         return False
 
-    def _finish(self, stream_end: StreamEnd | None = None, error: BaseException | None = None) -> None:
-        """Read what is left to read, price the call, write it on its span, count it. Once."""
+    def _finish(self, stream_end: StreamEnd | None = None, error: BaseException | None = None) -> bool:
+        """Read what is left to read, price the call, write it on its span, count it. Once; False when it was not the first.
+
+        Where there are hooks, they see the call before it is written, and close it.
+        """
         if not self._end.acquire(blocking=False):
-            return
+            return False
         call = self.call
         call.duration_s = (self._dropped_at or time.perf_counter()) - self._started
         call.stream_end = stream_end
@@ -282,6 +333,12 @@ class OpenCall:
                     estimate(call.usage, self.reader, self._arguments, self._output)
         with PRICE:
             call.cost = self._observer.pricing.price(call, self.reader.price)
+        if self.hooked is None:
+            self.close()
+        return True
+
+    def close(self) -> None:
+        """Write the call down, which is over; nothing of the user's is held any longer."""
         with FINISH:
             self._write()
         self._arguments, self._output, self.args, self.kwargs = {}, [], (), {}

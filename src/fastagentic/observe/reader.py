@@ -85,6 +85,13 @@ class Asked(NamedTuple):
         return self._replace(args=args, kwargs=kwargs, arguments=arguments)
 
 
+    def changed(self, changes: Mapping[str, Any]) -> Asked:
+        """The same call with some of its arguments changed, as a hook asks."""
+        arguments = self.reader.with_body(self.arguments, changes)
+        args, kwargs = self.entry.laid_out(self.args, arguments)
+        return self._replace(args=args, kwargs=kwargs, arguments=arguments)
+
+
 class Reader(Protocol):
     """How one client's calls are read: `fastagentic.clients.litellm` and its like.
 
@@ -105,6 +112,12 @@ class Reader(Protocol):
 
         The very same mapping where nothing was lent.
         """
+
+    def body(self, arguments: Mapping[str, Any]) -> Mapping[str, Any]:
+        """What is asked, by the names that users give it: `messages`, `model`, `temperature`."""
+
+    def with_body(self, arguments: dict[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
+        """All arguments by name, with some of what is asked changed."""
 
     def read_response(self, call: LLMCall, response: Any) -> None:
         """Read an answer, or what a stream says before its first chunk (headers)."""

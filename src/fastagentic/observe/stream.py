@@ -14,8 +14,12 @@ import wrapt
 
 from fastagentic.core.names import StreamEnd
 
+from .hooked import aplay, play
+
 if TYPE_CHECKING:
     from types import TracebackType
+
+    from .hooked import Moments
 
 
 class StreamCall(Protocol):
@@ -24,8 +28,8 @@ class StreamCall(Protocol):
     def chunk(self, chunk: Any) -> None:
         """A chunk has arrived."""
 
-    def ended(self, end: StreamEnd, error: BaseException | None = None) -> None:
-        """The stream is over; the first end counts."""
+    def ended(self, end: StreamEnd, error: BaseException | None = None) -> Moments[Any] | None:
+        """The stream is over; the first end counts. What hooks are to be told, if any."""
 
     def abandoned(self) -> None:
         """The stream was dropped."""
@@ -47,7 +51,13 @@ class _Proxy(wrapt.BaseObjectProxy[Any]):
 
     def _self_end(self, end: StreamEnd, error: BaseException | None = None) -> None:
         self._self_dropped.detach()
-        self._self_call.ended(end, error)
+        if (moments := self._self_call.ended(end, error)) is not None:
+            play(moments)
+
+    async def _self_aend(self, end: StreamEnd, error: BaseException | None = None) -> None:
+        self._self_dropped.detach()
+        if (moments := self._self_call.ended(end, error)) is not None:
+            await aplay(moments)
 
 
 class ObservedStream(_Proxy):
@@ -98,7 +108,7 @@ class ObservedAsyncStream(_Proxy):
         try:
             chunk = await anext(self.__wrapped__)
         except BaseException as end:  # StopAsyncIteration, cancellation, Ctrl-C, failure: all end the call
-            self._self_end(*_how(end))
+            await self._self_aend(*_how(end))
             raise
         self._self_call.chunk(chunk)
         return chunk
@@ -116,14 +126,14 @@ class ObservedAsyncStream(_Proxy):
         try:
             return None if leave is None else await leave(kind, error, trace)
         finally:
-            self._self_end(StreamEnd.CLOSED)
+            await self._self_aend(StreamEnd.CLOSED)
 
     async def aclose(self) -> None:
         """Close the stream and its response, by whichever name the client's own stream has for it."""
         try:
             await (getattr(self.__wrapped__, "aclose", None) or self.__wrapped__.close)()
         finally:
-            self._self_end(StreamEnd.CLOSED)
+            await self._self_aend(StreamEnd.CLOSED)
 
 
 class ObservedClosableAsyncStream(ObservedAsyncStream):

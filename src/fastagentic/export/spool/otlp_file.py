@@ -12,7 +12,8 @@ import json
 from itertools import islice
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from .encode import request
+from fastagentic.export.encode import request
+
 from .spool import Spool
 from .survey import waiting_records
 
@@ -20,8 +21,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
     from typing import IO
 
+    from fastagentic.export.record import Record
+
     from .notes import Aside
-    from .record import Record
     from .spool import Position
     from .survey import SpoolStatus
 

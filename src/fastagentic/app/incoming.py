@@ -5,27 +5,25 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import re
-from typing import TYPE_CHECKING, Any, Final, TypeVar
+from typing import TYPE_CHECKING, Any, Final
 
 from opentelemetry import context as otel_context
-from opentelemetry.trace import INVALID_SPAN_CONTEXT, format_span_id, format_trace_id, get_current_span
+from opentelemetry.trace import format_span_id, format_trace_id, get_current_span
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 
 from .problems import BodyTooLarge, ClientDisconnected, NotJSON
 
 if TYPE_CHECKING:
-    from collections.abc import Coroutine
+    from collections.abc import Callable
 
     from opentelemetry.context import Context
     from starlette.requests import Request
     from starlette.types import Receive
 
-T = TypeVar("T")
-
 RUN_ID_HEADER: Final = "x-run-id"
 SESSION_HEADER: Final = "x-session-id"
 TRACEPARENT: Final = "traceparent"
-NAMED: Final = re.compile(r"[\w.:@/+=-]{1,200}")
+NAMED: Final = re.compile(r"[\w.:@/+=-]{1,200}", re.ASCII)
 """What a client may call its run or session."""
 
 PROPAGATOR: Final = TraceContextTextMapPropagator()
@@ -33,36 +31,41 @@ JSON_TYPE: Final = re.compile(r"application/([\w.+-]+\+)?json\s*(;.*)?", re.IGNO
 
 
 async def body_of(request: Request, limit: int) -> bytes:
-    """The whole body. Raises: NotJSON, BodyTooLarge (before it has been read), ClientDisconnected."""
-    kind = request.headers.get("content-type")
-    if kind is not None and not JSON_TYPE.fullmatch(kind.strip()):
-        raise NotJSON("the body must be application/json")
+    """The whole body. Raises: NotJSON, BodyTooLarge (as soon as it is), ClientDisconnected."""
     told = request.headers.get("content-length", "")
     if told.isdecimal() and int(told) > limit:
         raise _too_large(limit)
     parts: list[bytes] = []
     size = 0
-    while True:
+    is_more = True
+    while is_more:
         message = await request.receive()
         if message["type"] == "http.disconnect":
             raise ClientDisconnected("the client has gone")
-        size += len(message.get("body", b""))
+        parts.append(message.get("body", b""))
+        size += len(parts[-1])
         if size > limit:
             raise _too_large(limit)
-        parts.append(message.get("body", b""))
-        if not message.get("more_body", False):
-            return b"".join(parts)
+        is_more = message.get("more_body", False)
+    _check_type(request, size)
+    return b"".join(parts)
+
+
+def _check_type(request: Request, size: int) -> None:
+    """Another site's form can be posted by any browser with its user's cookies, JSON cannot."""
+    kind = request.headers.get("content-type")
+    if size and kind is not None and not JSON_TYPE.fullmatch(kind.strip()):
+        raise NotJSON("the body must be application/json")
 
 
 def _too_large(limit: int) -> BodyTooLarge:
-    # The rest stays unread, so that the connection cannot be used again.
-    return BodyTooLarge(f"the body is over {limit} bytes", headers={"Connection": "close"})
+    return BodyTooLarge(f"the body is over {limit} bytes", headers={"Connection": "close"})  # the rest stays unread
 
 
 def trace_of(request: Request) -> Context:
     """Where the caller's trace goes on: the span of a web framework's instrumentation, else the request's traceparent."""
     context = otel_context.get_current()
-    if get_current_span(context).get_span_context() != INVALID_SPAN_CONTEXT:
+    if get_current_span(context).get_span_context().is_valid:
         return context
     return PROPAGATOR.extract(request.headers, context)
 
@@ -81,35 +84,26 @@ def named(request: Request, header: str) -> str | None:
     return value if NAMED.fullmatch(value) else None
 
 
-async def unless_gone(work: Coroutine[Any, Any, T], is_read: asyncio.Event, receive: Receive) -> T:
-    """What the work comes to. When the client goes before that, the work is cancelled and has the time to clean up.
+async def wait_unless_gone(
+    task: asyncio.Task[Any], ready: asyncio.Future[Any], is_read: asyncio.Event, receive: Receive, gone: Callable[[], None]
+) -> None:
+    """Wait until `ready`, which the task sees to. When the client goes before that, `gone` is told and the task has ended.
 
-    `is_read` says when the body is: until then the work itself is who receives.
-
-    Raises: what the work raises.
+    `is_read` says when the body is: until then the task itself is who receives.
     """
-    task = asyncio.ensure_future(work)
     watch = asyncio.ensure_future(_gone(is_read, receive))
     try:
-        await asyncio.wait({task, watch}, return_when=asyncio.FIRST_COMPLETED)
-        if not task.done():
-            task.cancel(GONE)
-        return await task
+        await asyncio.wait({ready, watch}, return_when=asyncio.FIRST_COMPLETED)
+        if not ready.done():
+            gone()
+            await asyncio.wait({task})
     except asyncio.CancelledError:
-        task.cancel()  # the server itself cancels us
+        task.cancel()  # the server itself wants the end
         raise
     finally:
         watch.cancel()
-        with contextlib.suppress(asyncio.CancelledError, Exception):
+        with contextlib.suppress(asyncio.CancelledError):
             await watch
-
-
-GONE: Final = "the client has gone"
-
-
-def is_gone(error: asyncio.CancelledError) -> bool:
-    """Whether a task was cancelled because its client has gone."""
-    return GONE in error.args
 
 
 async def _gone(is_read: asyncio.Event, receive: Receive) -> None:

@@ -29,7 +29,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from .record import Record
+    from fastagentic.export.record import Record
+
     from .recovery import Scan
     from .segments import Segment
 

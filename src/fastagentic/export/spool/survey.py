@@ -15,8 +15,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+    from fastagentic.export.record import Record
+
     from .notes import Aside, Drop
-    from .record import Record
     from .segments import Segment
 
 

@@ -10,7 +10,8 @@ import errno
 import os
 from typing import TYPE_CHECKING, Final
 
-from .record import Frame, Record
+from fastagentic.export.record import Frame, Record
+
 from .segment_format import FILE_OVERHEAD, SPANS, content_of, file_header, header_at, new_salt, packed, packed_offsets
 
 if TYPE_CHECKING:

@@ -1,0 +1,34 @@
+"""`fastagentic serve`: an `App`, or any ASGI application, on uvicorn."""
+
+from __future__ import annotations
+
+import sys
+from importlib.util import find_spec
+from typing import Annotated
+
+import typer
+
+from fastagentic.core.errors import ConfigError
+
+
+def serve(
+    application: Annotated[str, typer.Argument(metavar="MODULE:APP", help="Where the application is, such as main:app.")],
+    host: Annotated[str, typer.Option(help="The address to listen on; 0.0.0.0 for all of this machine.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(min=0, max=65535, help="The port to listen on; 0 for a free one.")] = 8000,
+    reload: Annotated[bool, typer.Option("--reload", help="Start again when a file changes; for development.")] = False,
+    workers: Annotated[int, typer.Option(min=1, help="How many processes.")] = 1,
+) -> None:
+    """Serve an application: fastagentic serve main:app
+
+    The module is looked for in the current directory first.
+    """
+    if find_spec("uvicorn") is None or find_spec("fastapi") is None:
+        raise ConfigError('fastagentic serve needs uvicorn and FastAPI: pip install "fastagentic[app]"')
+    if ":" not in application:
+        raise ConfigError(f"{application!r} names no application; it takes MODULE:APP, such as main:app")
+    if reload and workers > 1:
+        raise ConfigError("--reload and --workers exclude each other: a process that starts again is one process")
+    import uvicorn
+
+    sys.path.insert(0, "")
+    uvicorn.run(application, host=host, port=port, reload=reload, workers=workers)

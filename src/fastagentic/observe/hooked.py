@@ -1,0 +1,380 @@
+"""The hooks of one call: which event is fired when, and what their answers do to the call.
+
+Only a call in a run that has hooks comes here. What is to be fired is a flow of moments, written once; `play` and `aplay`
+fire them, in sync and in async code. The doors and the streams of such calls play, everything else stays the observer's.
+"""
+
+from __future__ import annotations
+
+import contextvars
+import inspect
+from collections.abc import Generator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeVar, cast
+
+from opentelemetry import context as otel_context
+
+from fastagentic.context import user_of
+from fastagentic.core.call import Cost
+from fastagentic.core.errors import HookRejected
+from fastagentic.core.guard import never_break
+from fastagentic.core.names import CostSource
+from fastagentic.hooks.base import HookContext, HookResult, HookResultAction
+from fastagentic.hooks.chain import Chain
+from fastagentic.hooks.dispatch import HONOURED, MODIFY, REJECT, RETRY, SKIP, afire, fire, is_inside_hook, rejection
+from fastagentic.hooks.loop_thread import LOOP
+from fastagentic.hooks.once import warn_once
+from fastagentic.hooks.registry import registered
+
+from .attempt import end_attempt, start_attempt, tell_the_first
+from .call_facts import CallMetadata, facts_key, facts_of, usage_of
+from .context import CALL_KEY, RUN_KEY, detach
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+
+    from opentelemetry.context import Context
+    from opentelemetry.trace import Span
+
+    from fastagentic.core.call import LLMCall, Usage
+    from fastagentic.core.run import Run
+
+    from .observer import NullCall, OpenCall
+    from .reader import Asked
+
+T = TypeVar("T")
+
+SEE: Final = never_break("tell hooks of a call")
+CHANGE: Final = never_break("change a request as a hook asked")
+
+MESSAGES: Final = {"chat": "messages", "messages": "messages", "responses": "input", "google": "contents"}
+"""Shape of a call -> its argument that holds the messages; others have none."""
+
+FIXED: Final = ("stream",)
+"""Arguments that decide what the calling code gets, which a hook cannot know."""
+
+NO_RETRY: Final = HONOURED["on_llm_end"] - {RETRY}
+NOTHING: Final[frozenset[HookResultAction]] = frozenset()
+
+
+class Moment(NamedTuple):
+    """An event to be fired, as `fire` takes it, and the context in which."""
+
+    event: str
+    ctx: HookContext
+    chain: Chain
+    honoured: frozenset[HookResultAction] | None
+    context: Context
+
+    @property
+    def fired(self) -> tuple[str, HookContext, Chain, frozenset[HookResultAction] | None]:
+        """What `fire` is told."""
+        return self[:4]
+
+
+Moments = Generator[Moment, HookResult, T]
+
+
+def play(moments: Moments[T]) -> T:
+    """Fire one moment after the other, from sync code. What the flow raises is for the calling code."""
+    try:
+        moment = next(moments)
+        while True:
+            with _within(moment.context):
+                result = fire(*moment.fired)
+            moment = moments.send(result)
+    except StopIteration as end:
+        return cast("T", end.value)
+    finally:  # cancelled, or Ctrl-C in the middle of a hook: the call ends all the same
+        moments.close()
+
+
+async def aplay(moments: Moments[T]) -> T:
+    """Fire one moment after the other, from async code."""
+    try:
+        moment = next(moments)
+        while True:
+            with _within(moment.context):
+                result = await afire(*moment.fired)
+            moment = moments.send(result)
+    except StopIteration as end:
+        return cast("T", end.value)
+    finally:  # cancelled, or Ctrl-C in the middle of a hook: the call ends all the same
+        moments.close()
+
+
+@contextmanager
+def _within(context: Context) -> Iterator[None]:
+    token = otel_context.attach(context)
+    try:
+        yield
+    finally:
+        detach(token)
+
+
+def play_later(moments: Moments[Any], variables: contextvars.Context) -> None:
+    """Fire where nobody waits and nobody can be told: on the hooks' own thread, with the call's context variables."""
+    work = aplay(moments)
+    try:
+        variables.run(LOOP.submit, work)
+    except RuntimeError:  # the interpreter is shutting down: no new threads
+        work.close()
+
+
+def hooked_door(call: Any, wrapped: Callable[..., Any]) -> Any:
+    """A call that has hooks, through the sync door."""
+    while True:
+        try:
+            play(call.hooked.start())
+            result = wrapped(*call.args, **call.kwargs)
+        except BaseException as error:  # cancellation and Ctrl-C end the call too
+            call.failed(error)
+            play(call.hooked.failed(error))
+            raise
+        result = call.received(result)
+        if not play(call.hooked.answered(result)):
+            return result
+
+
+async def async_hooked_door(call: Any, wrapped: Callable[..., Any]) -> Any:
+    """A call that has hooks, through the async door."""
+    while True:
+        try:
+            await aplay(call.hooked.start())
+            result = await wrapped(*call.args, **call.kwargs)
+        except BaseException as error:  # cancellation and Ctrl-C end the call too
+            call.failed(error)
+            await aplay(call.hooked.failed(error))
+            raise
+        result = call.received(result)
+        if not await aplay(call.hooked.answered(result)):
+            return result
+
+
+def retried(moments: Moments[None], wrapped: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    """What a client does to try again, the hooks having been told."""
+    if inspect.iscoroutinefunction(wrapped):
+        return _retried_later(moments, wrapped, args, kwargs)
+    play(moments)
+    return wrapped(*args, **kwargs)
+
+
+async def _retried_later(moments: Moments[None], wrapped: Callable[..., Any], args: Any, kwargs: Any) -> Any:
+    await aplay(moments)
+    return await wrapped(*args, **kwargs)
+
+
+def has_hooks(context: Context) -> bool:
+    """Whether a call that is made in this context has hooks; what a hook calls itself has none."""
+    run: Run | None = context.get(RUN_KEY)  # type: ignore[assignment]
+    return bool(registered or (run is not None and run.hooks)) and not is_inside_hook(context)
+
+
+class NotYet:
+    """The hooks of a call of which its response will say whether it is one."""
+
+    def start(self) -> Moments[None]:
+        """Nothing is known."""
+        yield from ()
+
+    def failed(self, error: BaseException) -> Moments[None]:
+        """It was no call of ours."""
+        yield from ()
+
+    def answered(self, response: Any, *, can_retry: bool = True) -> Moments[bool]:
+        """It was no call of ours."""
+        yield from ()
+        return False
+
+
+NOT_YET: Final = NotYet()
+
+
+class RetriedAttempt(NotYet):
+    """The hooks of a try that the client makes after another."""
+
+    def __init__(self, hooked: HookedCall) -> None:
+        self._hooked = hooked
+
+    def start(self) -> Moments[None]:
+        """The client tries again."""
+        return self._hooked.retrying(None)
+
+
+class HookedCall(NotYet):
+    """The hooks of one call, from its start to its end."""
+
+    def __init__(self, call: OpenCall, asked: Asked) -> None:
+        self.door: NullCall | OpenCall = call
+        """What the door holds, and takes the arguments from."""
+        self._call = call
+        self._asked = asked
+        self._attempt: Span | None = None
+        self._chain = Chain(() if call.call.run is None else call.call.run.hooks)
+        self._context = otel_context.set_value(CALL_KEY, None, call.context)
+        self._metadata = CallMetadata(call.call.run)
+        self._variables = contextvars.copy_context()
+        self.ctx = _context_of(call.call, asked, self._metadata)
+
+    def start(self) -> Moments[None]:
+        """Before the client is called; raises what a hook refuses with."""
+        if self._attempt is not None:  # it was asked for before
+            return
+        result = yield self._moment("on_llm_start")
+        if result.action in (SKIP, REJECT):
+            raise rejection("on_llm_start", result)
+        if result.action is MODIFY:
+            with CHANGE:
+                self._change(result.data)
+
+    def failed(self, error: BaseException) -> Moments[None]:
+        """The client raised."""
+        try:
+            self._see(None, error)
+            if isinstance(error, Exception) and not isinstance(error, HookRejected):
+                run = self._call.call.run
+                is_asked_again = run is not None and run.is_endpoint  # the endpoint fires it too, and honours more
+                yield self._moment("on_error", HONOURED["on_error"] if is_asked_again else frozenset({REJECT}))
+        finally:
+            self._call.close()
+
+    def answered(self, response: Any, *, can_retry: bool = True) -> Moments[bool]:
+        """The client answered; True when it is to be called again. A stream has its end before it."""
+        if self._call.is_ended:
+            can_retry = can_retry and not self._call.call.is_stream
+            return (yield from self._ended(response, HONOURED["on_llm_end"] if can_retry else NO_RETRY))
+        return False
+
+    def stream_ended(self, error: BaseException | None) -> Moments[Any] | None:
+        """What is to be fired at the end of a stream; None for one that was cancelled, where nobody may be kept waiting."""
+        if error is None:
+            return self._ended(None, NO_RETRY)
+        if isinstance(error, Exception):
+            return self.failed(error)
+        self.abandoned(error)
+        return None
+
+    def abandoned(self, error: BaseException | None = None) -> None:
+        """Nobody is there any more who could wait, or be told: the call is closed, and the hooks fire elsewhere."""
+        self._see(None, error)
+        self._call.close()
+        play_later(self._told(), self._variables)
+
+    def retrying(self, error: BaseException | None) -> Moments[None]:
+        """The client is about to try again."""
+        with SEE:
+            self.ctx.retry_count, self.ctx.error = max(1, self._call.attempts - 1), error or self.ctx.error
+        yield self._moment("on_retry", NOTHING)
+
+    def again_by_client(self) -> RetriedAttempt:
+        """The hooks of a further try of the client's own."""
+        return RetriedAttempt(self)
+
+    def _told(self) -> Moments[None]:
+        yield self._moment("on_llm_end", NO_RETRY - {REJECT})
+
+    def _ended(self, response: Any, honoured: frozenset[HookResultAction]) -> Moments[bool]:
+        is_again = False
+        try:
+            self._see(response, None)
+            result = yield self._moment("on_llm_end", honoured)
+            if result.action is REJECT:
+                self._call.call.error_type = HookRejected.__qualname__
+                raise rejection("on_llm_end", result)
+            if result.action is RETRY:
+                self.ctx.retry_count += 1
+                yield self._moment("on_retry", NOTHING)
+                self._again()
+                is_again = True
+            return is_again
+        finally:
+            if not is_again:
+                self._call.close()
+
+    def _moment(self, event: str, honoured: frozenset[HookResultAction] | None = None) -> Moment:
+        return Moment(event, self.ctx, self._chain, honoured, self._context)
+
+    def _see(self, response: Any, error: BaseException | None) -> None:
+        """What the call came to, for the hooks and for the run."""
+        with SEE:
+            call, ctx = self._call.call, self.ctx
+            if self._attempt is not None:
+                end_attempt(self._attempt, error)
+                _count_in(call, self._spent)
+            ctx.response = self._call.output if call.is_stream else response
+            ctx.error, ctx.model = error, call.response_model or ctx.model
+            ctx.duration_ms = call.duration_s * 1000
+            ctx.usage = usage_of(call)
+            facts, run = facts_of(call), call.run
+            self._metadata.tell(facts_key(call), facts)
+            while run is not None:  # what the last call said stays with the run
+                run.metadata[facts_key(call)] = facts
+                run = run.parent
+
+    def _change(self, changes: Mapping[str, Any]) -> None:
+        shape = self._call.call.shape
+        named = {(MESSAGES.get(shape, name) if name == "messages" else name): value for name, value in changes.items()}
+        refused = [name for name in named if name in FIXED or (name == "messages" and shape not in MESSAGES)]
+        for name in refused:
+            del named[name]
+            warn_once((name, shape), "on_llm_start: a hook cannot change %r of a call (%s); it goes on as it was", name, shape)
+        if named:
+            self._asked = self._asked.changed(named)
+            self._call.asks(self._asked)
+            self.door.args, self.door.kwargs = self._call.args, self._call.kwargs
+
+    def _again(self) -> None:
+        """Open the call once more: an attempt of the same call. What was spent stays spent."""
+        call = self._call
+        self._spent = (call.call.usage, call.call.cost)
+        tell_the_first(call, None)
+        self._attempt = start_attempt(call)
+        call.open_again(self._asked, self._attempt)
+        if self.door is not call:
+            self.door.again()  # type: ignore[union-attr]
+
+
+def _context_of(call: LLMCall, asked: Asked, metadata: CallMetadata) -> HookContext:
+    run = call.run
+    ctx = HookContext(
+        run_id=call.run_id,
+        endpoint="" if run is None else run.name,
+        model=call.model,
+        user=user_of(run),
+        metadata=metadata,
+        tenant=None if run is None else run.tenant,
+        started_at=call.started_ns / 1e9,
+    )
+    with SEE:
+        given = asked.reader.body(asked.arguments)
+        messages = given.get(MESSAGES.get(call.shape, "prompt"))
+        ctx.messages = [{"role": "user", "content": messages}] if isinstance(messages, str) else _copied(messages or [])
+    return ctx
+
+
+def _copied(value: Any) -> Any:
+    """Lists and dicts anew, so that a hook that writes into them changes nothing of the user's."""
+    if isinstance(value, (list, tuple)):
+        return [_copied(one) for one in value]
+    return {key: _copied(one) for key, one in value.items()} if isinstance(value, dict) else value
+
+
+def _count_in(call: LLMCall, spent: tuple[Usage, Cost | None]) -> None:
+    """Add what the attempts before came to: they were paid for, too."""
+    usage, cost = spent
+    for name in usage.__slots__:
+        before, now = getattr(usage, name), getattr(call.usage, name)
+        setattr(call.usage, name, before or now if name == "estimated" else _sum(before, now))
+    if call.cost is None or cost is None:
+        return
+    is_known = call.cost.usd is not None and cost.usd is not None
+    call.cost = Cost(
+        usd=_sum(call.cost.usd, cost.usd) if is_known else None,
+        source=call.cost.source if is_known else CostSource.UNKNOWN,
+        saved_usd=_sum(call.cost.saved_usd, cost.saved_usd),
+        rule=call.cost.rule,
+    )
+
+
+def _sum(one: Any, other: Any) -> Any:
+    return other if one is None else one if other is None else one + other
