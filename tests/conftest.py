@@ -70,6 +70,10 @@ def nothing_left_on(own_environment: Path, guard_is_loud: None) -> Iterator[None
     api = sys.modules.get("fastagentic._api")
     if api is not None:
         api.uninstrument()
+    registry, once = sys.modules.get("fastagentic.hooks.registry"), sys.modules.get("fastagentic.hooks.once")
+    if registry is not None and once is not None:
+        registry.reset_hooks()
+        once.forget()
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 
 from fastagentic.clients import _doors, _openai_calls
 from fastagentic.hooks import dispatch
-from fastagentic.observe import hooked
+from fastagentic.observe import hooked, moments, tool
 from fastagentic.observe.stream import ObservedAsyncStream, ObservedStream
 
 if TYPE_CHECKING:
@@ -24,9 +24,10 @@ TWINS: Final = [
     (_openai_calls._Body.__iter__, _openai_calls._Body.__aiter__),
     (_openai_calls._Body.close, _openai_calls._Body.aclose),
     (hooked.hooked_door, hooked.async_hooked_door),
-    (hooked.play, hooked.aplay),
+    (moments.play, moments.aplay),
     (ObservedStream._self_end, ObservedAsyncStream._self_aend),
     (dispatch.fire, dispatch.afire),
+    (tool._call, tool._acall),
 ]
 
 A_NAMES: Final = {

@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from .observe.context import suppress as suppress
     from .observe.logs import RunLogFilter as RunLogFilter
     from .observe.logs import add_run_ids as add_run_ids
+    from .observe.tool import tool as tool
 
 _HOMES: Final = {
     "App": ".app.application",
@@ -61,6 +62,7 @@ _HOMES: Final = {
     "run": "._api",
     "score": "._api",
     "suppress": ".observe.context",
+    "tool": ".observe.tool",
     "uninstrument": "._api",
 }
 

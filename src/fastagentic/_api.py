@@ -31,6 +31,7 @@ from .export.signals import FlushOnTerm
 from .export.trace_ids import pending_trace_id
 from .observe.content import Content
 from .observe.finished import FinishedCalls
+from .observe.in_force import IN_FORCE
 from .observe.observer import Observer
 from .observe.run import RunScope
 from .observe.spans import end_attributes, span_name, start_attributes
@@ -276,6 +277,7 @@ class Instrumentation:
         self._patches = [Patches(CLIENTS[name].observer(observer, is_named=is_named)) for name in observed]
         for name, patches in zip(observed, self._patches, strict=True):
             patches.wait_for(CLIENTS[name])
+        IN_FORCE.given, IN_FORCE.content = self.tracer, content
 
     def flush(self, timeout_s: float) -> bool:
         """Deliver what is queued, within the time."""
@@ -286,6 +288,7 @@ class Instrumentation:
 
     def take_off(self) -> None:
         """Give everything back, then deliver what is queued."""
+        IN_FORCE.take_back()
         for patches in reversed(self._patches):
             patches.take_off()
         self._threads.take_off()

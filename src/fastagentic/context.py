@@ -22,7 +22,8 @@ class UserInfo:
     token: str | None = None
 
     def __repr__(self) -> str:
-        return f"UserInfo(id={self.id!r}, email={self.email!r}, name={self.name!r}, roles={self.roles!r}, scopes={self.scopes!r})"
+        shown = ("id", "email", "name", "roles", "scopes")
+        return f"UserInfo({', '.join(f'{name}={getattr(self, name)!r}' for name in shown)})"
 
     def to_safe_dict(self) -> dict[str, Any]:
         """All of it but the token.
@@ -36,7 +37,7 @@ class UserInfo:
 
 @dataclass
 class UsageInfo:
-    """Tokens, and cost in USD. `cost` leaves out the calls whose price nobody knows; `unpriced_calls` says how many those are."""
+    """Tokens, and cost in USD; `cost` leaves out the calls whose price nobody knows, `unpriced_calls` counts them."""
 
     input_tokens: int = 0
     output_tokens: int = 0

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from fastagentic.app import endpoints
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
@@ -24,6 +26,17 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     monkeypatch.setattr(sys, "path", sys.path.copy())
     yield tmp_path
     sys.modules.pop("program_here", None)
+    endpoints._of_modules.pop("program_here", None)
+
+
+APP = """
+from fastagentic import App, agent_endpoint
+alone = {"strategy": {"mode": "fallback"}, "targets": [{"virtual_key": "a"}]}
+app = App(llm_gateway=PortkeyGateway(config=alone))
+
+@agent_endpoint("/premium", llm_gateway=PortkeyGateway(config=alone))
+async def premium(question: str) -> str: ...
+"""
 
 
 def program(here: Path, text: str) -> str:
@@ -75,23 +88,22 @@ def test_a_config_that_cannot_be_read_is_wrong_usage(cli: Cli, config: str, here
 
 
 def test_the_gateway_of_a_program_is_read(cli: Cli, here: Path) -> None:
-    named = program(here, "gateway = PortkeyGateway(config={'strategy': {'mode': 'fallback'}, 'targets': [{'virtual_key': 'a'}]})")
+    named = program(
+        here, "gateway = PortkeyGateway(config={'strategy': {'mode': 'fallback'}, 'targets': [{'virtual_key': 'a'}]})"
+    )
 
     result = cli("doctor", named, "--json")
 
     assert "fallback-single-target" in {row["code"] for row in json.loads(result.stdout)}
 
 
-def test_the_gateway_of_an_app_is_read(cli: Cli, here: Path) -> None:
-    program(
-        here,
-        "class Served:\n    llm_gateway = PortkeyGateway(config={'targets': [{'virtual_key': 'a'}], 'strategy': {'mode': 'fallback'}})"
-        "\napp = Served()",
-    )
+def test_the_gateways_of_an_app_and_of_its_endpoints_are_read(cli: Cli, here: Path) -> None:
+    program(here, APP)
 
-    result = cli("doctor", "program_here:app", "--json")
+    rows = json.loads(cli("doctor", "program_here:app", "--json").stdout)
 
-    assert "fallback-single-target" in {row["code"] for row in json.loads(result.stdout)}
+    told = [row["what"] for row in rows if row["code"] == "fallback-single-target"]
+    assert [what.partition(": ")[0] for what in told] == ["program_here:app", "endpoint /premium"]
 
 
 def test_a_program_whose_config_is_refused_is_told_what_is_wrong_with_it(cli: Cli, here: Path) -> None:

@@ -18,8 +18,6 @@ from fastagentic.integrations.portkey import PortkeyGateway
 from tests.spans import tick
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from fastagentic.demo.gateway import LocalGateway
     from fastagentic.demo.provider import StandIn
     from fastagentic.doctor.evidence import LiteLLMSetup, PortkeySetup
@@ -57,9 +55,9 @@ class Program:
     def fallback(self, *segments: str, **strategy: Any) -> dict[str, Any]:
         return {"strategy": {"mode": "fallback", **strategy}, "targets": [self.target(segment) for segment in segments]}
 
-    def ask(self, config: dict[str, Any], text: str = ASKED, *, headers: Any = None, timeout: float = 60.0, **more: Any) -> None:
+    def ask(self, config: dict[str, Any], text: str = ASKED, *, headers: Any = None, **more: Any) -> None:
         """One call; whether it fails is what the doctor is to see."""
-        client = Portkey(api_key="pk-test", base_url=self.base_url, config=config, max_retries=0, timeout=timeout)
+        client = Portkey(api_key="pk-test", base_url=self.base_url, config=config, max_retries=0)
         messages = [{"role": "user", "content": text}]
         with contextlib.suppress(Exception), contextlib.closing(client.openai_client):
             client.chat.completions.create(model="gpt-4o-mini", messages=messages, extra_headers=headers or {}, **more)
@@ -77,7 +75,7 @@ def examined(*setups: PortkeySetup | LiteLLMSetup, network: bool = False) -> dic
 
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
-    import fastagentic.clients.portkey  # noqa: F401  # the clock goes where it is looked up
+    import fastagentic.clients.portkey  # the clock goes where it is looked up
     import fastagentic.observe.observer  # noqa: F401
 
     clock = Clock()
@@ -92,15 +90,15 @@ def captures() -> bool:
 
 
 @pytest.fixture
-def hosted(stand_in: StandIn, clock: Clock, captures: bool) -> Iterator[Program]:
+def hosted(stand_in: StandIn, clock: Clock, captures: bool) -> Program:
     """Behind the stand-in that answers as the hosted gateway, for what the open-source one does not do."""
     fastagentic.instrument(destinations=["local"], capture_content=captures)
     stand_in.hosted.now = clock.monotonic
-    yield Program(stand_in, stand_in.url("portkey"), clock)
+    return Program(stand_in, stand_in.url("portkey"), clock)
 
 
 @pytest.fixture
-def real(stand_in: StandIn, portkey_gateway: LocalGateway, clock: Clock, captures: bool) -> Iterator[Program]:
+def real(stand_in: StandIn, portkey_gateway: LocalGateway, clock: Clock, captures: bool) -> Program:
     """Behind Portkey's own gateway, from npm."""
     fastagentic.instrument(destinations=["local"], capture_content=captures)
-    yield Program(stand_in, portkey_gateway.url, clock)
+    return Program(stand_in, portkey_gateway.url, clock)

@@ -158,13 +158,13 @@ def test_prompts_that_differ_in_a_few_words_are_for_a_semantic_cache(hosted: Pro
 
     found = examined(hosted.setup(simple))
     assert set(found) == {"cache-semantic-would-answer"}
-    assert found["cache-semantic-would-answer"].what.startswith("1 pairs of prompts")
+    assert found["cache-semantic-would-answer"].what.startswith("1 pair of prompts")
     assert examined(hosted.setup(semantic)) == {}
 
 
 def test_requests_of_which_no_two_are_alike(hosted: Program) -> None:
     config = cached(hosted, mode="semantic")
-    words = "apple brook cedar delta ember flint grove heath inlet juniper".split()
+    words = ["apple", "brook", "cedar", "delta", "ember", "flint", "grove", "heath", "inlet", "juniper"]
     for at, word in enumerate(words):
         hosted.ask(config, f"{word} {words[at - 1]} {words[at - 3]} {at}")
 

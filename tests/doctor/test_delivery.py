@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+import time
 from typing import TYPE_CHECKING, Any
 
 import litellm
@@ -84,14 +85,12 @@ def test_a_model_without_a_price(model: str, expected: bool) -> None:
     ],
     ids=["down", "down just now", "refused", "taken"],
 )
-def test_spans_on_their_way(
-    answer: Any, later_s: float, expected: set[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_spans_on_their_way(answer: Any, later_s: float, expected: set[str], monkeypatch: pytest.MonkeyPatch) -> None:
     fastagentic.instrument(destinations=["local", Elsewhere(answer)])
     ask()
     fastagentic.uninstrument()
-    now = gathering.time.time_ns()
-    monkeypatch.setattr(gathering.time, "time_ns", lambda: now + int(later_s * 1e9))
+    now = time.time_ns()
+    monkeypatch.setattr(time, "time_ns", lambda: now + int(later_s * 1e9))
 
     assert codes() == expected
 
@@ -160,9 +159,7 @@ def test_calls_that_pass_the_gateway_by(hosted: Program) -> None:
         ("", "", False),
     ],
 )
-def test_langfuse_keys_that_cannot_be_right(
-    public: str, secret: str, expected: bool, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_langfuse_keys_that_cannot_be_right(public: str, secret: str, expected: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("LANGFUSE_PUBLIC_KEY", public)
     monkeypatch.setenv("LANGFUSE_SECRET_KEY", secret)
 
@@ -209,7 +206,12 @@ def test_observation_that_was_switched_off(monkeypatch: pytest.MonkeyPatch) -> N
 
 @pytest.mark.parametrize(
     ("version", "expected"),
-    [("1.82.7", {"litellm-compromised"}), ("1.107.3", {"litellm-compromised"}), ("1.109.1", set()), (None, {"no-client-installed"})],
+    [
+        ("1.82.7", {"litellm-compromised"}),
+        ("1.107.3", {"litellm-compromised"}),
+        ("1.109.1", set()),
+        (None, {"no-client-installed"}),
+    ],
 )
 def test_what_is_installed(version: str | None, expected: set[str], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(gathering, "_version", lambda name: {"litellm": version, "mcp": "2.2"}.get(name))

@@ -27,7 +27,7 @@ def test_calls_that_a_fallback_answered_waited_for_it(real: Program) -> None:
     (finding,) = examined(real.setup(config)).values()
 
     assert finding.code == "latency-of-fallbacks"
-    assert finding.what == "1 call of 1 were answered by a fallback"
+    assert finding.what == "1 of 1 answered calls came by a fallback"
 
 
 def test_calls_that_needed_retries_waited_for_them(hosted: Program) -> None:
@@ -47,7 +47,7 @@ def test_calls_answered_at_once_waited_for_nothing(hosted: Program) -> None:
 
 
 def test_attempts_of_litellms_own_are_counted_with_their_time() -> None:
-    router = litellm.Router(
+    router = litellm.router.Router(
         model_list=[
             {"model_name": "a", "litellm_params": {"model": "gpt-4o", "mock_response": "litellm.InternalServerError"}},
             {"model_name": "b", "litellm_params": {"model": "gpt-4o-mini", "mock_response": "Yes."}},

@@ -11,7 +11,7 @@ from opentelemetry.trace import SpanKind
 
 import fastagentic
 from fastagentic.core import names
-from fastagentic.export.ours import leaving
+from fastagentic.export.ours import leaving, leaving_events
 
 if TYPE_CHECKING:
     from opentelemetry.sdk.trace import ReadableSpan
@@ -92,3 +92,16 @@ def test_every_attribute_of_a_call_of_ours_may_leave(memory: Memory) -> None:
         ).close()
         litellm.completion("gpt-4o-mini", [{"role": "user", "content": "hi"}], mock_response="four cents", max_tokens=5)
     assert [leaving(span) for span in memory.spans] == [None, None, None]
+
+
+def test_events_that_others_record_on_a_call_s_span_stay_here_and_the_user_s_on_a_run_s_leave() -> None:
+    provider = TracerProvider()
+    tracer = provider.get_tracer(names.SCOPE)
+    with tracer.start_as_current_span("chat gpt-4o", kind=SpanKind.CLIENT) as call:
+        call.record_exception(ValueError("the prompt was: my secret"))
+    with tracer.start_as_current_span("invoke_workflow nightly") as run:
+        run.record_exception(ValueError("the prompt was: my secret"))
+        run.add_event("gen_ai.user.message", {"content": "my secret"})
+        run.add_event("page turned", {"number": 2})
+    assert leaving_events(call) == ()
+    assert [event.name for event in leaving_events(run) or ()] == ["page turned"]

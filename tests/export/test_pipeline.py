@@ -11,6 +11,7 @@ from opentelemetry.sdk.trace.sampling import ALWAYS_OFF, ParentBased
 
 import fastagentic
 from fastagentic.export import encode as encode_module
+from fastagentic.export import encoding as encoding_module
 from fastagentic.export import pipeline as pipeline_module
 from fastagentic.export.destination import Accepted
 from fastagentic.export.pipeline import pipeline_on
@@ -71,11 +72,11 @@ def test_a_span_goes_to_each_destination_that_wants_it_in_its_own_dress() -> Non
 def test_a_span_is_encoded_once_however_many_want_it(monkeypatch: pytest.MonkeyPatch) -> None:
     encoded: list[str] = []
 
-    def counted(span: ReadableSpan, attributes: Any = None) -> bytes:
+    def counted(span: ReadableSpan, *filtered: Any) -> bytes:
         encoded.append(span.name)
-        return encode_module.encode_span(span, attributes)
+        return encode_module.encode_span(span, *filtered)
 
-    monkeypatch.setattr(pipeline_module, "encode_span", counted)
+    monkeypatch.setattr(encoding_module, "encode_span", counted)
     fastagentic.instrument(destinations=[Kept("one"), Kept("two"), Kept("three")])
     with fastagentic.run("nightly"):
         pass
@@ -131,12 +132,12 @@ def test_what_is_sampled_out_does_not_leave() -> None:
 def test_a_span_that_cannot_be_encoded_is_counted_and_takes_no_other_with_it(
     monkeypatch: pytest.MonkeyPatch, swallows_failures: object
 ) -> None:
-    def strange(span: ReadableSpan, attributes: Any = None) -> bytes:
+    def strange(span: ReadableSpan, *filtered: Any) -> bytes:
         if "strange" in span.name:
             raise ValueError("an attribute of nobody's kind")
-        return encode_module.encode_span(span, attributes)
+        return encode_module.encode_span(span, *filtered)
 
-    monkeypatch.setattr(pipeline_module, "encode_span", strange)
+    monkeypatch.setattr(encoding_module, "encode_span", strange)
     kept = Kept("kept")
     provider = TracerProvider()
     fastagentic.instrument(destinations=[kept], tracer_provider=provider)

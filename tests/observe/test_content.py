@@ -10,7 +10,7 @@ from typing import Any
 from fastagentic.core.call import Content as Captured
 from fastagentic.core.call import LLMCall
 from fastagentic.core.names import Operation
-from fastagentic.observe.content import Content, without_media
+from fastagentic.observe.content import Content, _Cleaning, without_media
 
 
 def call(**content: Any) -> LLMCall:
@@ -23,6 +23,10 @@ def said(text: str) -> list[dict[str, Any]]:
 
 def mask_emails(text: str) -> str:
     return re.sub(r"\S+@\S+", "<email>", text)
+
+
+def test_half_a_surrogate_pair_costs_a_character_and_not_the_prompt() -> None:
+    assert _Cleaning(None, 100, 100).text("four \ud83d cents") == "four ? cents"
 
 
 def test_without_captured_content_there_is_none() -> None:

@@ -58,6 +58,7 @@ def test_make_alone_prints_the_targets() -> None:
         "lint",
         "format",
         "bench",
+        "faults",
         "lock",
         "clean",
     }

@@ -21,6 +21,7 @@ from fastagentic.hooks.chain import Chain
 from fastagentic.hooks.dispatch import afire
 
 from .endpoints import adopt, endpoints_in
+from .given import hooks_of
 from .health import add_health
 from .problems import Problem, TooManyRuns, problem_of, retry_after
 from .rate_limits import Allowance, rate_limit_of
@@ -43,6 +44,9 @@ if TYPE_CHECKING:
     from .users import Authenticate
 
 MAX_BODY: Final = 10_000_000
+QUIET: Final = {"tracing": False, "metrics": False, "logs": False}
+"""FastAPI 0.165 observes by itself: a span around every run, several in it, and log records with the text of exceptions."""
+
 FLUSH: Final = never_break("flush at the end of the application")
 
 
@@ -122,14 +126,15 @@ class App:
             rate_limit=rate_limit_of(rate_limit, "App(rate_limit=...)"),
             timeout_s=timeout_of(timeout, "App(timeout=...)"),
         )
-        self.hooks = list(hooks)
+        self.hooks = list(hooks_of(hooks, "App(hooks=...)"))
         self.authenticate = authenticate
         self.allowance = None if self.config.rate_limit is None else Allowance(self.config.rate_limit, "app")
         self.is_ready = False
         self._running = 0
         self._own_lifespan = lifespan
         self._is_started = False
-        self.fastapi = FastAPI(title=title, version=version, description=description, lifespan=self._lifespan)
+        told: dict[str, Any] = {"title": title, "version": version, "description": description, "telemetry": QUIET}
+        self.fastapi = FastAPI(lifespan=self._lifespan, **told)  # an older one keeps the word `telemetry` and does nothing
         for kind, handler in ((HTTPException, _refused), (RequestValidationError, _unfit), (Exception, _failed)):
             self.fastapi.add_exception_handler(kind, handler)
         document_problems(self.fastapi)
@@ -152,8 +157,8 @@ class App:
                 add_route(self.fastapi, Service(self, endpoint))
 
     def add_hook(self, hook: Any) -> None:
-        """Add a hook, for requests from now on."""
-        self.hooks.append(hook)
+        """Add a hook, for requests from now on. Raises: ConfigError."""
+        self.hooks += hooks_of([hook], "App.add_hook(...)")
 
     def mount(self, path: str, application: ASGIApp, name: str | None = None) -> None:
         """Serve another ASGI application below a path."""

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 CONTEXTS: Final = (AgentContext, RunContext, Request)
 CONTEXT_NAMES: Final = {"ctx": AgentContext, "context": AgentContext, "request": Request}
-"""What a parameter without an annotation is by its name."""
+"""What a parameter of no certain type is by its name."""
 
 MISSING: Final = inspect.Parameter.empty
 
@@ -59,7 +59,9 @@ def shape_of(function: Callable[..., Any], known: Mapping[str, Any] | None = Non
     hints = _hints(function, known)
     body, contexts = {}, {}
     for name, parameter in parameters.items():
-        kind = hints.get(name, CONTEXT_NAMES.get(name, Any) if parameter.annotation is parameter.empty else Any)
+        kind = hints.get(name, Any)
+        if kind is Any:
+            kind = CONTEXT_NAMES.get(name, Any)
         if isinstance(kind, type) and issubclass(kind, CONTEXTS):
             contexts[name] = kind
         elif parameter.kind not in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD):

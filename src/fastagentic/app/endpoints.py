@@ -9,18 +9,20 @@ from __future__ import annotations
 import inspect
 import sys
 import weakref
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from fastagentic.core.errors import ConfigError
 
 from .bodies import Answer, Body, shape_of
+from .given import functions_of, hooks_of, listed
 from .rate_limits import rate_limit_of
 from .reliability import fallback_of, retry_of, timeout_of
 from .runnables import Runner, runner_of, streams_by_itself
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
     from types import FrameType, ModuleType
 
     from .application import App
@@ -46,8 +48,6 @@ class Endpoint:
     stream: bool
     llm_gateway: Any = None
     hooks: tuple[Any, ...] = ()
-    pre_hooks: tuple[Any, ...] = ()
-    post_hooks: tuple[Any, ...] = ()
     retry: Retry | None = None
     fallback: tuple[str, ...] = ()
     rate_limit: RateLimit | None = None
@@ -200,18 +200,18 @@ def _endpoint(path: str, function: Callable[..., Any], *, known: Any, **told: An
         answer=Answer(path, shape, told["output_model"]),
         stream=told["stream"],
         llm_gateway=told["llm_gateway"],
-        hooks=_sequence(path, "hooks", told["hooks"]),
-        pre_hooks=_sequence(path, "pre_hooks", told["pre_hooks"]),
-        post_hooks=_sequence(path, "post_hooks", told["post_hooks"]),
+        hooks=_hooks(path, told),
         retry=retry_of(told["retry"], f"agent_endpoint({path!r}, retry=...)"),
         fallback=fallback_of(told["fallback"], f"agent_endpoint({path!r}, fallback=...)"),
         rate_limit=rate_limit_of(told["rate_limit"], f"agent_endpoint({path!r}, rate_limit=...)"),
         timeout_s=timeout_of(told["timeout"], f"agent_endpoint({path!r}, timeout=...)"),
-        scopes=_sequence(path, "scopes", told["scopes"]),
+        scopes=listed(told["scopes"], f"agent_endpoint({path!r}, scopes=...)"),
     )
 
 
-def _sequence(path: str, argument: str, value: Any) -> tuple[Any, ...]:
-    if isinstance(value, str) or not isinstance(value, (Sequence, type(None))):
-        raise ConfigError(f"agent_endpoint({path!r}, {argument}=...) is {value!r}; it takes a list")
-    return tuple(value or ())
+def _hooks(path: str, told: Mapping[str, Any]) -> tuple[Any, ...]:
+    return (
+        *hooks_of(told["hooks"], f"agent_endpoint({path!r}, hooks=...)"),
+        *functions_of(told["pre_hooks"], f"agent_endpoint({path!r}, pre_hooks=...)", "on_request"),
+        *functions_of(told["post_hooks"], f"agent_endpoint({path!r}, post_hooks=...)", "on_response"),
+    )

@@ -14,7 +14,7 @@ from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapProp
 from .problems import BodyTooLarge, ClientDisconnected, NotJSON
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import AsyncIterator, Callable
 
     from opentelemetry.context import Context
     from starlette.requests import Request
@@ -27,28 +27,37 @@ NAMED: Final = re.compile(r"[\w.:@/+=-]{1,200}", re.ASCII)
 """What a client may call its run or session."""
 
 PROPAGATOR: Final = TraceContextTextMapPropagator()
+DROPPED_S: Final = 5.0
+DROPPED_LIMITS: Final = 4
+"""How long, and how many times the limit, a body that is too large is read for nothing."""
+
 JSON_TYPE: Final = re.compile(r"application/([\w.+-]+\+)?json\s*(;.*)?", re.IGNORECASE)
 
 
 async def body_of(request: Request, limit: int) -> bytes:
-    """The whole body. Raises: NotJSON, BodyTooLarge (as soon as it is), ClientDisconnected."""
+    """The whole body. Raises: NotJSON, BodyTooLarge (no more than the limit is held), ClientDisconnected."""
     told = request.headers.get("content-length", "")
     if told.isdecimal() and int(told) > limit:
-        raise _too_large(limit)
+        raise await _too_large(request, limit)
     parts: list[bytes] = []
     size = 0
+    async for part in _parts(request):
+        parts.append(part)
+        size += len(part)
+        if size > limit:
+            raise await _too_large(request, limit)
+    _check_type(request, size)
+    return b"".join(parts)
+
+
+async def _parts(request: Request) -> AsyncIterator[bytes]:
     is_more = True
     while is_more:
         message = await request.receive()
         if message["type"] == "http.disconnect":
             raise ClientDisconnected("the client has gone")
-        parts.append(message.get("body", b""))
-        size += len(parts[-1])
-        if size > limit:
-            raise _too_large(limit)
+        yield message.get("body", b"")
         is_more = message.get("more_body", False)
-    _check_type(request, size)
-    return b"".join(parts)
 
 
 def _check_type(request: Request, size: int) -> None:
@@ -58,8 +67,21 @@ def _check_type(request: Request, size: int) -> None:
         raise NotJSON("the body must be application/json")
 
 
-def _too_large(limit: int) -> BodyTooLarge:
-    return BodyTooLarge(f"the body is over {limit} bytes", headers={"Connection": "close"})  # the rest stays unread
+async def _too_large(request: Request, limit: int) -> BodyTooLarge:
+    """The refusal. A server that hangs up on a client that still sends takes the answer with it, so the rest is read and
+    dropped, within reason.
+    """
+    headers = {"Connection": "close"}
+    dropped = 0
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(DROPPED_S):
+            async for part in _parts(request):
+                dropped += len(part)
+                if dropped > DROPPED_LIMITS * limit:
+                    break
+            else:
+                headers = {}
+    return BodyTooLarge(f"the body is over {limit} bytes", headers=headers)
 
 
 def trace_of(request: Request) -> Context:

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 
 from fastapi import Body as TakesBody
 from fastapi.routing import APIRoute
+from sse_starlette import EventSourceResponse
+from starlette.responses import JSONResponse
 
 from .problems import MEDIA_TYPE, ProblemDocument
 from .sse import Streaming
@@ -67,6 +69,7 @@ def add_route(fastapi: FastAPI, service: Service) -> None:
         summary=endpoint.name.replace("_", " ").capitalize(),
         description=endpoint.description,
         response_model=None if endpoint.stream else endpoint.answer.type,
+        response_class=EventSourceResponse if endpoint.stream else JSONResponse,
         responses={200: _success(service), **_problems()},
         route_class_override=RunRoute,
     )

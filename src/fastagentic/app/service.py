@@ -6,7 +6,6 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from fastagentic._api import endpoint_run
-from fastagentic.hooks import RegisteredHook
 
 from .rate_limits import Allowance
 from .reliability import NO_RETRY
@@ -30,7 +29,6 @@ class Service:
     fallback: tuple[str, ...] = field(init=False)
     timeout_s: float | None = field(init=False)
     allowance: Allowance | None = field(init=False)
-    _hooks: tuple[Any, ...] = field(init=False)
 
     def __post_init__(self) -> None:
         endpoint, config = self.endpoint, self.app.config
@@ -40,22 +38,12 @@ class Service:
         self.timeout_s = config.timeout_s if endpoint.timeout_s is None else endpoint.timeout_s
         own = None if endpoint.rate_limit is None else Allowance(endpoint.rate_limit, endpoint.path)
         self.allowance = own or self.app.allowance
-        self._hooks = (
-            *endpoint.hooks,
-            *(_at("on_request", one) for one in endpoint.pre_hooks),
-            *(_at("on_response", one) for one in endpoint.post_hooks),
-        )
 
     @property
     def hooks(self) -> tuple[Any, ...]:
         """The App's and the endpoint's; those of all runs come before them."""
-        return (*self.app.hooks, *self._hooks)
+        return (*self.app.hooks, *self.endpoint.hooks)
 
     def scope(self, run_id: str | None) -> RunScope:
         """The run of one request."""
         return endpoint_run(self.endpoint.name, run_id=run_id, gateway=self.gateway, hooks=self.hooks)
-
-
-def _at(event: str, given: Any) -> RegisteredHook:
-    """A function, or the method of a `Hook`, that stands at this event."""
-    return RegisteredHook(event, getattr(given, event, given))

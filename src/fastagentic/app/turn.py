@@ -133,7 +133,7 @@ class Turn:
         try:
             with service.scope(named(request, RUN_ID_HEADER)) as run:
                 self.run = run
-                self.ctx = HookContext(run.run_id, service.endpoint.path, metadata=run.metadata, started_at=time.time())
+                self.ctx = HookContext(run.run_id, run.name, metadata=run.metadata, started_at=time.time())
                 self.headers = {RUN_ID_HEADER: run.run_id, **traceparent()}
                 try:
                     async with self._admitted():

@@ -16,11 +16,12 @@ from .prices import prices
 from .prune import prune
 from .run_program import PASSED_ON, run
 from .runs import runs
+from .serve import serve
 from .show import show
 from .spool import spool
 from .status import status
 
-COMMANDS: Final = (costs, runs, show, prices, status, doctor, prune, run, demo)
+COMMANDS: Final = (costs, runs, show, prices, status, doctor, prune, run, serve, demo)
 
 app = typer.Typer(
     name="fastagentic",

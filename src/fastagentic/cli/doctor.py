@@ -73,7 +73,7 @@ def _setups_of(program: str) -> Iterator[PortkeySetup | LiteLLMSetup]:
     except ConfigError as error:
         yield PortkeySetup(program, refused=str(error))
         return
-    own = [(program, found), (program, getattr(found, "llm_gateway", None))]
+    own = [(program, found), (program, getattr(getattr(found, "config", None), "llm_gateway", None))]
     setups = [read_setup(where, gateway) for where, gateway in [*own, *_of_endpoints()]]
     known = [setup for setup in setups if setup is not None]
     if not known:
@@ -84,11 +84,11 @@ def _setups_of(program: str) -> Iterator[PortkeySetup | LiteLLMSetup]:
 def _of_endpoints() -> Iterator[tuple[str, Any]]:
     """The gateways of the endpoints that the program declared."""
     try:
-        endpoints = importlib.import_module("fastagentic.app.endpoints")
+        from fastagentic.app.endpoints import get_endpoints
     except ImportError:  # without the extra there are none
         return
-    for path, (definition, _) in endpoints.get_endpoints().items():
-        yield f"endpoint {path}", getattr(definition, "llm_gateway", None)
+    for path, (endpoint, _) in get_endpoints().items():
+        yield f"endpoint {path}", endpoint.llm_gateway
 
 
 def _load(program: str) -> Any:
@@ -123,7 +123,9 @@ def _print(findings: Sequence[Finding]) -> None:
             for line in (finding.why, finding.fix, f"{finding.code}: {finding.docs}" if finding.fix else ""):
                 if line:
                     target.print(
-                        Padding(Text(words.printable(line), style="" if line == finding.fix else "dim"), (0, 0, 0, 10), expand=False)
+                        Padding(
+                            Text(words.printable(line), style="" if line == finding.fix else "dim"), (0, 0, 0, 10), expand=False
+                        )
                     )
 
 

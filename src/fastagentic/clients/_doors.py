@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 import wrapt
 
 from fastagentic.core.guard import never_break
-from fastagentic.observe.hooked import async_hooked_door, hooked_door, retried
+from fastagentic.observe.hooked import async_hooked_door, hooked_door
 from fastagentic.observe.reader import Seam
 
 if TYPE_CHECKING:
@@ -64,11 +64,11 @@ def _async_door(observer: Observer, reader: Reader, entry: EntryPoint) -> Callab
 
 def _retrying_door(observer: Observer, reader: Reader, entry: EntryPoint) -> Callable[..., Any]:
     def door(wrapped: Callable[..., Any], instance: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-        moments = observer.retrying(sys.exception())
+        observer.retrying(sys.exception())
         with TRY:
             tried = kwargs.get("original_function")
             if tried is not None:
                 kwargs = {**kwargs, "original_function": wrapt.FunctionWrapper(tried, door_for(tried, observer, reader, entry))}
-        return wrapped(*args, **kwargs) if moments is None else retried(moments, wrapped, args, kwargs)
+        return wrapped(*args, **kwargs)
 
     return door

@@ -20,7 +20,8 @@ from opentelemetry import context as otel_context
 from fastagentic.core.guard import never_break
 from fastagentic.gateways import recognise
 from fastagentic.observe.context import CALL_KEY, detach, is_suppressed
-from fastagentic.observe.hooked import NOT_YET, aplay, has_hooks, play
+from fastagentic.observe.hooked import NOT_YET
+from fastagentic.observe.moments import aplay, has_hooks, play
 from fastagentic.observe.observer import NullCall, Observer, OpenCall
 from fastagentic.observe.reader import Asked, Role
 
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
 
     from opentelemetry.context import Context
 
-    from fastagentic.observe.hooked import Moments
+    from fastagentic.observe.moments import Moments
     from fastagentic.observe.reader import EntryPoint, Reader
 
 OPEN: Final = never_break("observe the start of a call of the OpenAI SDK")
@@ -137,6 +138,13 @@ class OpenSdkCall(OpenCall):
             self._follow(response)
         return result
 
+    def shown(self, result: Any) -> Any:
+        """What hooks are shown: of a raw response, which Portkey's client asks for by itself, the answer in it."""
+        parse = getattr(result, "parse", None)
+        if self.call.is_stream or parse is None or not hasattr(result, "http_response"):
+            return super().shown(result)
+        return parse()
+
     def _put_stream_into(self, raw: Any) -> None:
         """Where the user's `parse()` will find it: making the stream reads nothing from the wire."""
         stream = None
@@ -157,15 +165,15 @@ class OpenSdkCall(OpenCall):
     def body_read(self, body: Any) -> Moments[Any] | None:
         """The body was read, or closed before its end. What hooks are to be told, if any."""
         self._read(body)
-        return self._body_over(None)
+        return self._body_over(None, body)
 
     def body_failed(self, error: BaseException) -> Moments[Any] | None:
         """The body broke off. What hooks are to be told, if any."""
         return self._body_over(error)
 
-    def _body_over(self, error: BaseException | None) -> Moments[Any] | None:
+    def _body_over(self, error: BaseException | None, body: Any = None) -> Moments[Any] | None:
         is_first = self._finish(error=error)
-        return self.hooked.stream_ended(error) if is_first and self.hooked is not None else None
+        return self.hooked.stream_ended(error, body) if is_first and self.hooked is not None else None
 
 
 class _Body(wrapt.BaseObjectProxy[Any]):

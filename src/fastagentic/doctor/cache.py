@@ -146,7 +146,7 @@ def semantic_would_answer(evidence: Evidence) -> Iterator[Told]:
         return
     if pairs := alike(_requests(evidence)):
         yield Told(
-            f"{pairs:,} pairs of prompts differ in a few words only",
+            f"{pairs:,} {'pair' if pairs == 1 else 'pairs'} of prompts differ in a few words only",
             "a simple cache answers equal requests alone; told by the words they share, which is less than their meaning",
             'Consider cache={"mode": "semantic"} (hosted gateway), where an answer to nearly the same question will do.',
         )

@@ -49,13 +49,13 @@ def target_without_key(evidence: Evidence) -> Iterator[Told]:
 
 def code_not_listed(evidence: Evidence) -> Iterator[Told]:
     """Calls failed with a status on which their fallback strategy does not go on."""
-    stopped = _stopped(evidence)
+    failed = [group for group in evidence.through(portkey.NAME) if group.fallback_used is not None and not group.is_answered]
     for setup in evidence.portkey:
         part, codes = setup.config, _codes(setup)
         if part is None or codes is None:
             continue
         last = len(part.targets or ()) - 1
-        for status, calls in _by_status(group for group in stopped if (group.target_index or 0) < last).items():
+        for status, calls in _by_status(group for group in failed if (group.target_index or 0) < last).items():
             if status not in codes:
                 yield Told(
                     f"{setup.where}: {calls_in_words(calls)} failed with HTTP {status} and did not fall back",
@@ -171,7 +171,7 @@ def key_refused(evidence: Evidence) -> Iterator[Told]:
         counts[_place(group), group.status_code or 0] += group.calls
     for (place, status), calls in counts.items():
         yield Told(
-            f"{calls_in_words(calls)} were refused with HTTP {status} at {place}",
+            f"{place} refused {calls_in_words(calls)} with HTTP {status}",
             "the key is missing, wrong or may not use that model",
             "Check the key there; a virtual key must exist in Portkey, in the workspace of PORTKEY_API_KEY.",
         )
@@ -182,7 +182,7 @@ def gateway_refused(evidence: Evidence) -> Iterator[Told]:
     refused = [group for group in evidence.through(portkey.NAME) if group.status_code == 400 and not group.target_path]
     if refused:
         yield Told(
-            f"{calls_in_words(sum(group.calls for group in refused))} were refused by Portkey's gateway with HTTP 400",
+            f"Portkey's gateway refused {calls_in_words(sum(group.calls for group in refused))} with HTTP 400",
             "no target was asked: the config names something that this gateway does not have, such as a virtual key that is not"
             " in Portkey, or is itself wrong",
             "Check that every virtual key exists. The open-source gateway has no virtual keys, config ids, @slug providers:"

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 from fastagentic.gateways import portkey
 
-from .finding import Told, calls_in_words
+from .finding import Told
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -32,7 +32,7 @@ def fallbacks_add_time(evidence: Evidence) -> Iterator[Told]:
     yield from _slower(
         rescued,
         [group for group in answered if not group.fallback_used],
-        "were answered by a fallback",
+        "came by a fallback",
         "each of them waited for the targets before to fail",
         "Look at why the first target fails (`fastagentic runs`), put the one that answers first, or shorten its"
         " request_timeout and retries.",
@@ -140,7 +140,7 @@ def _slower(some: list[Group], others: list[Group], what: str, why: str, fix: st
     if calls and calls >= OFTEN * (calls + _count(others)):
         beside = f", the others {_seconds(_mean(others))}" if others else ""
         yield Told(
-            f"{calls_in_words(calls)} of {calls + _count(others):,} {what}",
+            f"{calls:,} of {calls + _count(others):,} answered calls {what}",
             f"{why}: they took {_seconds(_mean(some))} (mean){beside}",
             fix,
         )

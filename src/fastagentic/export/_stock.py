@@ -14,8 +14,9 @@ from opentelemetry.sdk.trace import ReadableSpan
 from opentelemetry.trace import INVALID_SPAN_CONTEXT
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
+    from opentelemetry.sdk.trace import Event
     from opentelemetry.sdk.util.instrumentation import InstrumentationScope
 
 NOWHERE: Final = Resource.get_empty()
@@ -32,10 +33,11 @@ class Seen:
         return getattr(self._span, name)
 
 
-def span_message(span: ReadableSpan, attributes: Mapping[str, Any] | None) -> bytes:
-    """A `Span`, of one whose attributes are as given."""
-    shown = span.attributes if attributes is None else attributes
-    seen = Seen(span, attributes=shown, resource=NOWHERE, instrumentation_scope=None)
+def span_message(span: ReadableSpan, attributes: Mapping[str, Any] | None, events: Sequence[Event] | None) -> bytes:
+    """A `Span`, of one whose attributes and events are as given."""
+    instead = {"attributes": attributes, "events": events}
+    shown = {name: getattr(span, name) if given is None else given for name, given in instead.items()}
+    seen = Seen(span, **shown, resource=NOWHERE, instrumentation_scope=None)
     return _bytes_of(_resource_spans(seen, f"span {span.name!r}").scope_spans[0].spans[0])
 
 

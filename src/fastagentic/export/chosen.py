@@ -11,15 +11,13 @@ from typing import TYPE_CHECKING, Any, Final
 from fastagentic.core.errors import ConfigError
 from fastagentic.store.location import store_home, store_path
 
-from .delivery import Delivery
 from .destination import Destination
-from .spool import Spool
-from .spool.notes import spool_directory, without_secrets
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from pathlib import Path
 
+    from .delivery import Delivery
     from .destinations.local import LocalDestination
     from .pipeline import Sink
 
@@ -95,6 +93,8 @@ def choose(asked: Sequence[str | Destination], terms: Terms, source: str) -> Cho
 
 
 def _destination(asked: Any, terms: Terms, source: str) -> Destination:
+    from .spool.notes import without_secrets
+
     told = asked
     if isinstance(asked, str):
         name, _, endpoint = asked.partition("=")
@@ -117,6 +117,9 @@ def _add(chosen: Chosen, destination: Destination, terms: Terms, source: str) ->
 
 def deliver_to(destination: Destination, home: Path, terms: Terms) -> Delivery:
     """A delivery with its spool under `home`."""
+    from .delivery import Delivery
+    from .spool import Spool, spool_directory
+
     spool = Spool(
         spool_directory(home, destination.name, destination.endpoint),
         max_bytes=terms.spool_bytes,

@@ -19,7 +19,7 @@ from .destination import Payload
 from .record import Frame
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from opentelemetry.sdk.resources import Resource
     from opentelemetry.sdk.trace import Event, ReadableSpan
@@ -45,17 +45,19 @@ _times = struct.Struct("<cQcQ").pack
 _time = struct.Struct("<cQ").pack
 
 
-def encode_span(span: ReadableSpan, attributes: Mapping[str, AttributeValue] | None = None) -> bytes:
+def encode_span(
+    span: ReadableSpan, attributes: Mapping[str, AttributeValue] | None = None, events: Sequence[Event] | None = None
+) -> bytes:
     """A span as a field of a `ScopeSpans`: tag, length, message.
 
-    `attributes` takes the place of the span's own when it is given: a filtered view.
+    `attributes` and `events` take the place of the span's own when they are given: a filtered view.
 
     Raises: ValueError, which names the attribute, where not even the stock encoder can write it.
     """
     try:
-        message = _span(span, attributes)
+        message = _span(span, attributes, events)
     except Exception:  # noqa: BLE001  # whatever is strange about it, the stock encoder is the judge
-        message = _stock.span_message(span, attributes)
+        message = _stock.span_message(span, attributes, events)
     return sized(SPAN, message)
 
 
@@ -102,7 +104,7 @@ def _resource_spans(resource: bytes, by_scope: Mapping[bytes, list[bytes]]) -> b
 # --- Span -----------------------------------------------------------------------------------------
 
 
-def _span(span: ReadableSpan, attributes: Mapping[str, AttributeValue] | None) -> bytes:
+def _span(span: ReadableSpan, attributes: Mapping[str, AttributeValue] | None, events: Sequence[Event] | None) -> bytes:
     context, parent = span.context, span.parent
     parts = [
         _identity(context),
@@ -113,7 +115,7 @@ def _span(span: ReadableSpan, attributes: Mapping[str, AttributeValue] | None) -
         _times(b"\x39", span.start_time, b"\x41", span.end_time),
         key_values(ATTRIBUTE, _items(span.attributes if attributes is None else attributes)),
         count(b"\x50", span.dropped_attributes),
-        *[sized(b"\x5a", _event(event)) for event in span.events],
+        *[sized(b"\x5a", _event(event)) for event in (span.events if events is None else events)],
         count(b"\x60", span.dropped_events),
         *[sized(b"\x6a", _link(link)) for link in span.links],
         count(b"\x70", span.dropped_links),

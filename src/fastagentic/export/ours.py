@@ -15,7 +15,9 @@ from fastagentic.core import names
 from fastagentic.core.names import Operation
 
 if TYPE_CHECKING:
-    from opentelemetry.sdk.trace import ReadableSpan
+    from collections.abc import Sequence
+
+    from opentelemetry.sdk.trace import Event, ReadableSpan
     from opentelemetry.util.types import AttributeValue
 
 CONTENT: Final = frozenset({names.SYSTEM_INSTRUCTIONS, names.INPUT_MESSAGES, names.OUTPUT_MESSAGES, names.TOOL_DEFINITIONS})
@@ -57,6 +59,19 @@ def leaving(span: ReadableSpan) -> dict[str, AttributeValue] | None:
         if (name in OF_A_CALL or (isinstance(captured, tuple) and name in captured) if is_call else _is_others(name))
     }
     return None if len(found) == len(attributes) else _restored(span.name, found)
+
+
+def leaving_events(span: ReadableSpan) -> Sequence[Event] | None:
+    """The events of a span of ours that may leave; None when all of them may.
+
+    We write none: on a call's span all are others'; on the rest those that repeat an exception or a message are, which
+    LiteLLM's callbacks record on whatever span is current.
+    """
+    if not span.events:
+        return None
+    if span.kind is SpanKind.CLIENT:
+        return ()
+    return [event for event in span.events if event.name != "exception" and event.name.partition(".")[0] not in FOREIGN]
 
 
 def _is_others(name: str) -> bool:

@@ -8,41 +8,26 @@ from __future__ import annotations
 import threading
 import time
 import weakref
-from itertools import groupby
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from opentelemetry.sdk.trace import SpanProcessor
 
-from fastagentic.core import names
-from fastagentic.core.guard import never_break
 from fastagentic.core.worker import Worker
-
-from .encode import dressed, encode_attributes, encode_span, frame_of
-from .ours import leaving
-from .record import Record
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from opentelemetry.context import Context
     from opentelemetry.sdk.trace import ReadableSpan, Span
-    from opentelemetry.util.types import AttributeValue
 
     from .chosen import Chosen
     from .delivery import Delivery
-    from .record import Frame
-
-ENCODE: Final = never_break("encode a span")
-DRESS: Final = never_break("dress a span for a destination")
 
 WINDOW_S: Final = 0.25
 """How long spans gather before they are encoded: what a SIGKILL can take, without `durability="crash"`."""
 CROWDED: Final = 10_000
 """Spans waiting to be encoded, from which on callers encode their own: a burst costs time then, and no span."""
 LAST_LOOK_S: Final = 0.05
-
-LABELS: Final = "langfuse."
-"""Langfuse's SDK writes its attributes, `@observe`'s arguments and results among them, on spans that all backends get."""
 
 _pipelines: Final[list[tuple[weakref.ref[Any], Pipeline]]] = []
 """A few at most. By identity: Logfire's provider is not hashable."""
@@ -128,45 +113,9 @@ class Pipeline(SpanProcessor):
         self.close(5.0)
 
     def _encode(self, spans: Sequence[ReadableSpan]) -> None:
-        """Encode spans and hand them to each delivery that wants them, in records of one frame."""
-        encoded = [(frame_of(span), one) for span in spans if (one := self._encoded(span)) is not None]
-        for frame, alike in groupby(encoded, key=lambda one: one[0]):
-            of_frame = [one for _, one in alike]
-            for delivery in self.deliveries:
-                self._deliver(delivery, frame, of_frame)
+        from .encoding import deliver  # by now something is to be sent, and its modules are there
 
-    def _encoded(self, span: ReadableSpan) -> tuple[ReadableSpan, bytes] | None:
-        try:
-            return span, encode_span(span, leaving(span) if is_ours(span) else _without_labels(span))
-        except Exception as error:  # noqa: BLE001  # somebody's span can hold anything; counted for whoever wanted it
-            ENCODE.caught(error)
-            for delivery in self.deliveries:
-                delivery.note_drop(1, "not encodable")
-            return None
-
-    def _deliver(self, delivery: Delivery, frame: Frame, spans: Sequence[tuple[ReadableSpan, bytes]]) -> None:
-        destination, parts = delivery.destination, []
-        for span, encoded in spans:
-            with DRESS:
-                if destination.wants(span):
-                    more = destination.dress(span)
-                    parts.append(dressed(encoded, encode_attributes(more)) if more else encoded)
-        if parts:
-            delivery.put(Record(frame, b"".join(parts), len(parts), spans[-1][0].end_time or time.time_ns()))
-
-
-def _without_labels(span: ReadableSpan) -> dict[str, AttributeValue] | None:
-    """The attributes of somebody else's span but for those that speak to Langfuse, whose copy has them; None for all."""
-    attributes = span.attributes or {}
-    if not any(name.startswith(LABELS) for name in attributes):
-        return None
-    return {name: value for name, value in attributes.items() if not name.startswith(LABELS)}
-
-
-def is_ours(span: ReadableSpan) -> bool:
-    """Whether fastagentic made the span."""
-    scope = span.instrumentation_scope
-    return scope is not None and scope.name == names.SCOPE
+        deliver(spans, self.deliveries)
 
 
 def side_by_side(calls: Sequence[Callable[[float], bool]], deadline: float) -> bool:

@@ -6,7 +6,7 @@ Names and arguments are those that users of the published package write, at the 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from enum import Enum
+from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
 from .registry import get_registered_hooks as get_registered_hooks
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from fastagentic.context import AgentContext, UsageInfo, UserInfo
 
 
-class HookResultAction(str, Enum):
+class HookResultAction(StrEnum):
     """What a hook wants."""
 
     PROCEED = "proceed"

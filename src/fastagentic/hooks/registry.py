@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 import logging
 from dataclasses import dataclass
-from enum import Enum
+from enum import Enum, StrEnum
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from fastagentic.core.errors import ConfigError
@@ -28,14 +28,14 @@ NEVER_FIRED: Final = (
 """Events of the published package for what this one has not."""
 
 
-class HookMode(str, Enum):
+class HookMode(StrEnum):
     """Whether what the hook stands at waits for it."""
 
     AWAIT = "await"
     BACKGROUND = "background"
 
 
-class FailureMode(str, Enum):
+class FailureMode(StrEnum):
     """What a hook that raises, or takes too long, means."""
 
     WARN = "warn"
@@ -63,9 +63,7 @@ registered: Final[list[RegisteredHook]] = []
 """In order of registration. Its truth is what an LLM call asks of us where nobody registered anything."""
 
 
-def hook(
-    event: str, *, mode: str = "await", timeout: float | None = None, on_failure: str = "warn"
-) -> Callable[[F], F]:
+def hook(event: str, *, mode: str = "await", timeout: float | None = None, on_failure: str = "warn") -> Callable[[F], F]:
     """Register a function, sync or async, for an event of every run.
 
     Args:

@@ -47,8 +47,7 @@ class OpenAttempt:
         detach(self._token)
         with END:
             end_attempt(self._span, error)
-            if self._outer.hooked is not None:
-                self._outer.hooked.ctx.error = error
+            _tell_hooks(self._outer, error)
 
     def received(self, result: Any) -> Any:
         """The try was answered; the logical call reads the answer."""
@@ -62,6 +61,7 @@ def tell_the_first(outer: OpenCall, error: BaseException | None) -> None:
     """A try that was no attempt as long as it was the only one, and is one now that another follows."""
     if not outer.attempts:
         end_attempt(_start(outer, outer.call, set_span_in_context(outer.span), outer.call.started_ns), error)
+        _tell_hooks(outer, error)
 
 
 def start_attempt(outer: OpenCall) -> Span:
@@ -75,6 +75,11 @@ def end_attempt(span: Span, error: BaseException | None) -> None:
         span.set_attribute(names.ERROR_TYPE, type(error).__qualname__)
         span.set_status(ERROR)
     span.end()
+
+
+def _tell_hooks(outer: OpenCall, error: BaseException | None) -> None:
+    if outer.hooked is not None:
+        outer.hooked.ctx.error = error
 
 
 def _start(outer: OpenCall, tried: LLMCall, parent: Context, started_ns: int | None = None) -> Span:

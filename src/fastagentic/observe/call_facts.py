@@ -20,7 +20,7 @@ def facts_key(call: LLMCall) -> str:
 
 
 def facts_of(call: LLMCall) -> dict[str, Any]:
-    """What is known of a call that is over. Unknown is None; an unknown cost is not there at all, so that `.get` can be used."""
+    """What is known of a call that is over. Unknown is None; an unknown cost is not there at all, for `.get("cost", 0)`."""
     facts, cost = call.facts, call.cost
     found: dict[str, Any] = {
         "cache_hit": facts.is_cache_hit,

@@ -77,6 +77,13 @@ class Content:
             return None
         return _Cleaning(self._redact, self._max_characters, self._max_total).text(call.content.error)
 
+    def one(self, value: Json) -> str | None:
+        """One value as it may leave, such as a tool's arguments; None where content is not for spans."""
+        if not self._on_spans:
+            return None
+        cleaning = _Cleaning(self._redact, self._max_characters, self._max_total)
+        return json.dumps(cleaning.clean(value), ensure_ascii=False, default=cleaning.other)
+
     def _written(self, messages: Sequence[Mapping[str, Json]]) -> str:
         cleaning = _Cleaning(self._redact, self._max_characters, self._max_total)
         return json.dumps([cleaning.part(message) for message in messages], ensure_ascii=False, default=cleaning.other)
@@ -117,7 +124,7 @@ class _Cleaning:
             media = without_media({"content": text[inline.end() :]})
             kind = inline["mime_type"] or "data"
             return f"[{kind}: {media['size']} bytes, sha256 {media['sha256']}]"
-        clean = text if self.redact is None else self.redact(text)
+        clean = _encodable(text if self.redact is None else self.redact(text))
         room = min(self.max_characters, self.left)
         self.left -= min(room, len(clean))
         beyond = len(clean) - room
@@ -126,6 +133,15 @@ class _Cleaning:
     def other(self, value: object) -> str:
         """What is no JSON, as a text like any other."""
         return self.text(str(value))
+
+
+def _encodable(text: str) -> str:
+    """Without halves of surrogate pairs, which no backend can be sent: exporters drop the whole attribute over one."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return text.encode(errors="replace").decode()
+    return text
 
 
 KEPT: Final = frozenset({"type", "role", "finish_reason", "modality", "mime_type"})

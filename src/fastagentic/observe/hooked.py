@@ -1,16 +1,13 @@
 """The hooks of one call: which event is fired when, and what their answers do to the call.
 
-Only a call in a run that has hooks comes here. What is to be fired is a flow of moments, written once; `play` and `aplay`
-fire them, in sync and in async code. The doors and the streams of such calls play, everything else stays the observer's.
+Only a call in a run that has hooks comes here. Its doors and its stream play the moments that are told here; everything
+else stays the observer's.
 """
 
 from __future__ import annotations
 
 import contextvars
-import inspect
-from collections.abc import Generator
-from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeVar, cast
+from typing import TYPE_CHECKING, Any, Final
 
 from opentelemetry import context as otel_context
 
@@ -19,30 +16,27 @@ from fastagentic.core.call import Cost
 from fastagentic.core.errors import HookRejected
 from fastagentic.core.guard import never_break
 from fastagentic.core.names import CostSource
-from fastagentic.hooks.base import HookContext, HookResult, HookResultAction
+from fastagentic.hooks.base import HookContext
 from fastagentic.hooks.chain import Chain
-from fastagentic.hooks.dispatch import HONOURED, MODIFY, REJECT, RETRY, SKIP, afire, fire, is_inside_hook, rejection
-from fastagentic.hooks.loop_thread import LOOP
+from fastagentic.hooks.dispatch import HONOURED, MODIFY, REJECT, RETRY, SKIP, rejection
 from fastagentic.hooks.once import warn_once
-from fastagentic.hooks.registry import registered
 
 from .attempt import end_attempt, start_attempt, tell_the_first
 from .call_facts import CallMetadata, facts_key, facts_of, usage_of
-from .context import CALL_KEY, RUN_KEY, detach
+from .context import CALL_KEY
+from .moments import NOTHING, Moment, aplay, play, play_later
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Mapping
 
-    from opentelemetry.context import Context
     from opentelemetry.trace import Span
 
     from fastagentic.core.call import LLMCall, Usage
-    from fastagentic.core.run import Run
+    from fastagentic.hooks.base import HookResultAction
 
+    from .moments import Moments
     from .observer import NullCall, OpenCall
     from .reader import Asked
-
-T = TypeVar("T")
 
 SEE: Final = never_break("tell hooks of a call")
 CHANGE: Final = never_break("change a request as a hook asked")
@@ -54,71 +48,6 @@ FIXED: Final = ("stream",)
 """Arguments that decide what the calling code gets, which a hook cannot know."""
 
 NO_RETRY: Final = HONOURED["on_llm_end"] - {RETRY}
-NOTHING: Final[frozenset[HookResultAction]] = frozenset()
-
-
-class Moment(NamedTuple):
-    """An event to be fired, as `fire` takes it, and the context in which."""
-
-    event: str
-    ctx: HookContext
-    chain: Chain
-    honoured: frozenset[HookResultAction] | None
-    context: Context
-
-    @property
-    def fired(self) -> tuple[str, HookContext, Chain, frozenset[HookResultAction] | None]:
-        """What `fire` is told."""
-        return self[:4]
-
-
-Moments = Generator[Moment, HookResult, T]
-
-
-def play(moments: Moments[T]) -> T:
-    """Fire one moment after the other, from sync code. What the flow raises is for the calling code."""
-    try:
-        moment = next(moments)
-        while True:
-            with _within(moment.context):
-                result = fire(*moment.fired)
-            moment = moments.send(result)
-    except StopIteration as end:
-        return cast("T", end.value)
-    finally:  # cancelled, or Ctrl-C in the middle of a hook: the call ends all the same
-        moments.close()
-
-
-async def aplay(moments: Moments[T]) -> T:
-    """Fire one moment after the other, from async code."""
-    try:
-        moment = next(moments)
-        while True:
-            with _within(moment.context):
-                result = await afire(*moment.fired)
-            moment = moments.send(result)
-    except StopIteration as end:
-        return cast("T", end.value)
-    finally:  # cancelled, or Ctrl-C in the middle of a hook: the call ends all the same
-        moments.close()
-
-
-@contextmanager
-def _within(context: Context) -> Iterator[None]:
-    token = otel_context.attach(context)
-    try:
-        yield
-    finally:
-        detach(token)
-
-
-def play_later(moments: Moments[Any], variables: contextvars.Context) -> None:
-    """Fire where nobody waits and nobody can be told: on the hooks' own thread, with the call's context variables."""
-    work = aplay(moments)
-    try:
-        variables.run(LOOP.submit, work)
-    except RuntimeError:  # the interpreter is shutting down: no new threads
-        work.close()
 
 
 def hooked_door(call: Any, wrapped: Callable[..., Any]) -> Any:
@@ -151,25 +80,6 @@ async def async_hooked_door(call: Any, wrapped: Callable[..., Any]) -> Any:
             return result
 
 
-def retried(moments: Moments[None], wrapped: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-    """What a client does to try again, the hooks having been told."""
-    if inspect.iscoroutinefunction(wrapped):
-        return _retried_later(moments, wrapped, args, kwargs)
-    play(moments)
-    return wrapped(*args, **kwargs)
-
-
-async def _retried_later(moments: Moments[None], wrapped: Callable[..., Any], args: Any, kwargs: Any) -> Any:
-    await aplay(moments)
-    return await wrapped(*args, **kwargs)
-
-
-def has_hooks(context: Context) -> bool:
-    """Whether a call that is made in this context has hooks; what a hook calls itself has none."""
-    run: Run | None = context.get(RUN_KEY)  # type: ignore[assignment]
-    return bool(registered or (run is not None and run.hooks)) and not is_inside_hook(context)
-
-
 class NotYet:
     """The hooks of a call of which its response will say whether it is one."""
 
@@ -198,7 +108,7 @@ class RetriedAttempt(NotYet):
 
     def start(self) -> Moments[None]:
         """The client tries again."""
-        return self._hooked.retrying(None)
+        return self._hooked.tried_again()
 
 
 class HookedCall(NotYet):
@@ -245,10 +155,13 @@ class HookedCall(NotYet):
             return (yield from self._ended(response, HONOURED["on_llm_end"] if can_retry else NO_RETRY))
         return False
 
-    def stream_ended(self, error: BaseException | None) -> Moments[Any] | None:
-        """What is to be fired at the end of a stream; None for one that was cancelled, where nobody may be kept waiting."""
+    def stream_ended(self, error: BaseException | None, body: Any = None) -> Moments[Any] | None:
+        """What is to be fired at the end of a stream, or of a body that the user reads.
+
+        None for one that was cancelled, where nobody may be kept waiting.
+        """
         if error is None:
-            return self._ended(None, NO_RETRY)
+            return self._ended(body, NO_RETRY)
         if isinstance(error, Exception):
             return self.failed(error)
         self.abandoned(error)
@@ -260,10 +173,9 @@ class HookedCall(NotYet):
         self._call.close()
         play_later(self._told(), self._variables)
 
-    def retrying(self, error: BaseException | None) -> Moments[None]:
-        """The client is about to try again."""
-        with SEE:
-            self.ctx.retry_count, self.ctx.error = max(1, self._call.attempts - 1), error or self.ctx.error
+    def tried_again(self) -> Moments[None]:
+        """The client tries again, what came of the try before in `ctx.error`."""
+        self.ctx.retry_count = self._call.attempts - 1
         yield self._moment("on_retry", NOTHING)
 
     def again_by_client(self) -> RetriedAttempt:
@@ -301,7 +213,7 @@ class HookedCall(NotYet):
             if self._attempt is not None:
                 end_attempt(self._attempt, error)
                 _count_in(call, self._spent)
-            ctx.response = self._call.output if call.is_stream else response
+            ctx.response = self._call.shown(response)
             ctx.error, ctx.model = error, call.response_model or ctx.model
             ctx.duration_ms = call.duration_s * 1000
             ctx.usage = usage_of(call)

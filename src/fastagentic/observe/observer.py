@@ -25,8 +25,9 @@ from fastagentic.hooks.registry import registered
 from .attempt import OpenAttempt, tell_the_first
 from .context import CALL_KEY, RUN_KEY, detach, is_suppressed
 from .estimate import ESTIMATED, estimate
-from .hooked import HookedCall, aplay, has_hooks
+from .hooked import HookedCall
 from .lending import lent_to
+from .moments import aplay, has_hooks
 from .reader import Asked, Role
 from .spans import end_attributes, span_name, start_attributes
 from .stream import observed
@@ -43,7 +44,8 @@ if TYPE_CHECKING:
 
     from .content import Content
     from .finished import FinishedCalls
-    from .hooked import Moments, NotYet
+    from .hooked import NotYet
+    from .moments import Moments
     from .reader import EntryPoint, Reader
 
 OPEN: Final = never_break("observe the start of a call")
@@ -118,14 +120,12 @@ class Observer:
                         return OpenAttempt(outer, asked, context)
         return NullCall(args, kwargs)
 
-    def retrying(self, error: BaseException | None) -> Moments[None] | None:
-        """A client begins to retry what failed with this error; what hooks are to be told."""
+    def retrying(self, error: BaseException | None) -> None:
+        """A client begins to retry what failed with this error."""
         with OPEN:
             outer: OpenCall | None = otel_context.get_value(CALL_KEY)  # type: ignore[assignment]
             if outer is not None and not outer.is_ended and error is not None:
                 tell_the_first(outer, error)
-                return None if outer.hooked is None else outer.hooked.retrying(error)
-        return None
 
 
 def _with_lent(asked: Asked, run: Run | None) -> Asked:
@@ -221,10 +221,9 @@ class OpenCall:
         """The context in which the client works: the call's span, and the call."""
         return self._context
 
-    @property
-    def output(self) -> str:
-        """The text of the stream so far."""
-        return "".join(self._output)
+    def shown(self, result: Any) -> Any:
+        """What hooks are shown: the client's own object, or the text that a stream has brought so far."""
+        return "".join(self._output) if self.call.is_stream else result
 
     @property
     def is_ended(self) -> bool:

@@ -84,7 +84,6 @@ class Asked(NamedTuple):
         args, kwargs = self.entry.laid_out(self.args, arguments)
         return self._replace(args=args, kwargs=kwargs, arguments=arguments)
 
-
     def changed(self, changes: Mapping[str, Any]) -> Asked:
         """The same call with some of its arguments changed, as a hook asks."""
         arguments = self.reader.with_body(self.arguments, changes)

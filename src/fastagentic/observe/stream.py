@@ -14,12 +14,12 @@ import wrapt
 
 from fastagentic.core.names import StreamEnd
 
-from .hooked import aplay, play
+from .moments import aplay, play
 
 if TYPE_CHECKING:
     from types import TracebackType
 
-    from .hooked import Moments
+    from .moments import Moments
 
 
 class StreamCall(Protocol):

@@ -65,9 +65,14 @@ def stored(span: ReadableSpan | StoredSpan) -> StoredSpan:
         name=span.name,
         started_ns=span.start_time or 0,
         ended_ns=span.end_time or 0,
-        status=span.status.status_code.name.lower(),
+        status=_status(span),
         attributes=_ours(span),
     )
+
+
+def _status(span: ReadableSpan) -> str:
+    """As its error says: a status that LiteLLM's callbacks have set to OK is final, and hides an error that comes later."""
+    return "error" if names.ERROR_TYPE in (span.attributes or {}) else span.status.status_code.name.lower()
 
 
 def _ours(span: ReadableSpan) -> dict[str, Any]:

@@ -103,7 +103,7 @@ _REQUESTS: Final = f"""
     {_JOINED} AND cache_status IS NOT NULL AND calls.error_type IS NULL ORDER BY calls.started_ns DESC LIMIT {NEWEST}
 """
 
-PARAMETERS: Final = tuple(name.removeprefix("gen_ai.request.") for name in _PARAMETERS)
+PARAMETERS: Final = tuple(name.rpartition(".request.")[2] for name in _PARAMETERS)
 """What `Request.parameters` lists, in its order."""
 
 
