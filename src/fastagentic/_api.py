@@ -11,13 +11,14 @@ import threading
 import time
 from typing import TYPE_CHECKING, Any, Final
 
+from opentelemetry import metrics as otel_metrics
 from opentelemetry import trace as otel_trace
 
 from ._settings_file import load_settings_file
 from .clients import CLIENTS
 from .clients._patch import Patches
 from .core.config import DEFAULT, resolved, setting
-from .core.environment import CAPTURE, captures_events, chosen_destinations, is_disabled
+from .core.environment import CAPTURE, captures_events, chosen_destinations, is_left_out, is_without_telemetry
 from .core.errors import ConfigError
 from .core.exit import AtExit
 from .core.guard import never_break
@@ -29,6 +30,7 @@ from .export.provider import makes_provider, provider_for, tracer_of
 from .export.self_metrics import SelfMetrics
 from .export.signals import FlushOnTerm
 from .export.trace_ids import pending_trace_id
+from .hooks.dispatch import settle
 from .observe.content import Content
 from .observe.finished import FinishedCalls
 from .observe.in_force import IN_FORCE
@@ -54,6 +56,13 @@ if TYPE_CHECKING:
     from .observe.logs import RunIdsOnRecords
 
 logger = logging.getLogger("fastagentic")
+
+NO_TELEMETRY: Final[dict[str, Any]] = {
+    "destinations": (),
+    "tracer_provider": otel_trace.NoOpTracerProvider(),
+    "meter_provider": otel_metrics.NoOpMeterProvider(),
+}
+"""What `instrument()` is told where the SDK is disabled."""
 
 AT_EXIT: Final = never_break("flush at the end of the process")
 
@@ -98,7 +107,7 @@ def instrument(
         meter_provider: record metrics with this provider; None: the global one.
 
     Safe to call twice and from several threads: with the same arguments nothing happens, with others one warning is
-    logged and the first stay. With `OTEL_SDK_DISABLED=true` it does nothing.
+    logged and the first stay. With `OTEL_SDK_DISABLED=true` there are no spans, metrics or store; hooks and gateways work on.
 
     Raises: ConfigError that names an argument or variable with a value that cannot be used.
 
@@ -113,7 +122,7 @@ def instrument(
             if _current.arguments != arguments:
                 logger.warning("fastagentic.instrument() was called again with other arguments; the first stay in force")
             return
-        if is_disabled(os.environ):
+        if is_left_out(os.environ):
             return
         load_settings_file()
         _current = Instrumentation(arguments)
@@ -240,6 +249,8 @@ class Instrumentation:
 
     def __init__(self, arguments: dict[str, Any]) -> None:
         self.arguments = arguments
+        if is_without_telemetry(os.environ):
+            arguments = arguments | NO_TELEMETRY
         observed = _chosen("clients", arguments, tuple(CLIENTS))
         is_named = setting("clients", arguments.get("clients")) is not None
         propagate = setting("propagate", arguments.get("propagate"))
@@ -282,7 +293,8 @@ class Instrumentation:
     def flush(self, timeout_s: float) -> bool:
         """Deliver what is queued, within the time."""
         deadline = time.monotonic() + timeout_s
-        is_settled = self._finished.flush(timeout_s)  # first: it may still end spans
+        is_settled = self._finished.flush(timeout_s)  # first: it may still end spans, and fire hooks
+        is_settled = settle(deadline - time.monotonic()) and is_settled
         targets = [self._further.flush] if self._pipeline is None else [self._pipeline.flush, self._further.flush]
         return side_by_side(targets, deadline) and is_settled
 

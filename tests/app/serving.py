@@ -61,7 +61,7 @@ def events(text: str) -> list[tuple[str, Any]]:
     """(name, data) of each server-sent event."""
     found = []
     for block in text.replace("\r\n", "\n").split("\n\n"):
-        lines = dict(line.split(": ", 1) for line in block.splitlines() if not line.startswith(":"))
+        lines = dict(line.split(": ", 1) for line in block.split("\n") if line and not line.startswith(":"))
         if lines:
             found.append((lines.get("event", ""), json.loads(lines["data"])))
     return found

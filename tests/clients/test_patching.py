@@ -307,8 +307,8 @@ def test_instrumenting_while_another_thread_imports_the_client_observes_it() -> 
     assert _printed(program) == "1"
 
 
-def test_without_spans_or_metrics_when_the_sdk_is_disabled(monkeypatch: pytest.MonkeyPatch, memory: Memory) -> None:
-    monkeypatch.setenv("OTEL_SDK_DISABLED", "true")
+def test_as_an_instrumentation_that_is_not_wanted_nothing_is_patched(monkeypatch: pytest.MonkeyPatch, memory: Memory) -> None:
+    monkeypatch.setenv("OTEL_PYTHON_DISABLED_INSTRUMENTATIONS", "fastagentic")
     before = dispatch._PYTHON_COMPLETION
     fastagentic.instrument(tracer_provider=memory.tracer_provider)
     ask()

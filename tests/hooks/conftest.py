@@ -83,4 +83,3 @@ def register(request: pytest.FixtureRequest, told: Told) -> Callable[..., None]:
         hook(event, **terms)(function)
 
     return registered
-

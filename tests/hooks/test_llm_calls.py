@@ -110,9 +110,7 @@ def test_outside_any_run_the_run_id_is_the_trace_id(
     assert (ctx.endpoint, ctx.user) == ("", None)
 
 
-def test_every_operation_has_its_hooks(
-    stand_in: StandIn, recorded: Memory, register: Callable[..., None], told: Told
-) -> None:
+def test_every_operation_has_its_hooks(stand_in: StandIn, recorded: Memory, register: Callable[..., None], told: Told) -> None:
     register("on_llm_start")
     register("on_llm_end")
     litellm.embedding(model="text-embedding-3-small", input=["a"], api_base=stand_in.url("ok"), api_key="sk-test")
@@ -156,9 +154,7 @@ def test_a_closed_stream_ends_before_close_returns(recorded: Memory, register: C
     assert told.names == ["on_llm_end"]
 
 
-async def test_an_async_stream_left_by_its_with_ends_in_the_task(
-    stand_in: StandIn, recorded: Memory, told: Told
-) -> None:
+async def test_an_async_stream_left_by_its_with_ends_in_the_task(stand_in: StandIn, recorded: Memory, told: Told) -> None:
     loops = []
 
     @hook("on_llm_end")
@@ -170,9 +166,7 @@ async def test_an_async_stream_left_by_its_with_ends_in_the_task(
     assert loops == [asyncio.get_running_loop()]
 
 
-def test_an_abandoned_stream_fires_on_the_hooks_own_thread(
-    recorded: Memory, register: Callable[..., None], told: Told
-) -> None:
+def test_an_abandoned_stream_fires_on_the_hooks_own_thread(recorded: Memory, register: Callable[..., None], told: Told) -> None:
     register("on_llm_end")
     stream = litellm.completion(**MOCKED, stream=True)
     next(stream)

@@ -118,9 +118,7 @@ def test_a_change_that_no_call_can_take_is_one_warning(
     assert "goes on" in warning
 
 
-def test_an_embedding_has_no_messages_to_replace(
-    stand_in: StandIn, recorded: Memory, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_an_embedding_has_no_messages_to_replace(stand_in: StandIn, recorded: Memory, caplog: pytest.LogCaptureFixture) -> None:
     hook("on_llm_start")(lambda ctx: HookResult.modify(OTHERS))
     litellm.embedding(model="text-embedding-3-small", input=["a"], api_base=stand_in.url("ok"), api_key="sk-test")
     assert stand_in.exchanges[0].body["input"] == ["a"]
@@ -129,7 +127,9 @@ def test_an_embedding_has_no_messages_to_replace(
 
 @each_door
 @streamed_or_not
-@pytest.mark.parametrize("answer", [HookResult.reject("not on a Sunday"), HookResult.skip("not on a Sunday")], ids=["reject", "skip"])
+@pytest.mark.parametrize(
+    "answer", [HookResult.reject("not on a Sunday"), HookResult.skip("not on a Sunday")], ids=["reject", "skip"]
+)
 def test_a_refused_call_is_not_made(
     answer: HookResult, door: Door, stream: bool, stand_in: StandIn, recorded: Memory, register: Callable[..., None], told: Told
 ) -> None:
@@ -200,7 +200,13 @@ def test_retry_asks_again_and_each_is_an_attempt_that_was_paid_for(
     assert len(stand_in.exchanges) == 3
     assert told.names == ["on_llm_end", "on_retry"] * 2 + ["on_llm_end", "second"]
     assert [ctx.retry_count for name, ctx in told.seen if name == "on_retry"] == [1, 2]
-    assert [name for name, *_ in recorded.tree] == ["invoke_workflow report", f"chat {MODEL}", "attempt 1", "attempt 2", "attempt 3"]
+    assert [name for name, *_ in recorded.tree] == [
+        "invoke_workflow report",
+        f"chat {MODEL}",
+        "attempt 1",
+        "attempt 2",
+        "attempt 3",
+    ]
     usage = [one.usage for one in stand_in.exchanges if one.usage is not None]
     assert (run.usage.calls, run.usage.input_tokens) == (1, sum(one["prompt_tokens"] for one in usage))
     assert told.of("second").metadata[door.gateway]["cost"] == run.usage.cost

@@ -128,7 +128,7 @@ class App:
         )
         self.hooks = list(hooks_of(hooks, "App(hooks=...)"))
         self.authenticate = authenticate
-        self.allowance = None if self.config.rate_limit is None else Allowance(self.config.rate_limit, "app")
+        self.allowance = None if self.config.rate_limit is None else Allowance(self.config.rate_limit, title)
         self.is_ready = False
         self._running = 0
         self._own_lifespan = lifespan

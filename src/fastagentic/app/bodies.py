@@ -33,6 +33,9 @@ STREAMS: Final = (
     collections.abc.Iterator, collections.abc.Generator, collections.abc.Iterable,
 )  # fmt: skip
 
+OFTEN_UNSEEN: Final = {kind.__name__: kind for kind in STREAMS}
+"""Imported for type checkers alone in many a module, and of no consequence but for what is in their brackets."""
+
 
 @dataclass(slots=True, frozen=True)
 class Shape:
@@ -153,12 +156,17 @@ def _only_field(kind: Any) -> str | None:
 def _hints(function: Callable[..., Any], known: Mapping[str, Any] | None) -> dict[str, Any]:
     target = function if inspect.isroutine(function) else type(function).__call__
     try:
-        return get_type_hints(target, localns=dict(known or {}), include_extras=True)
+        return get_type_hints(target, localns={**OFTEN_UNSEEN, **_vars_of(target), **(known or {})}, include_extras=True)
     except NameError as error:
         raise ConfigError(
             f"endpoint {getattr(function, '__qualname__', function)!r}: {error.name} in its annotations is not known here; "
             "define it before the endpoint, outside `if TYPE_CHECKING:`"
         ) from None
+
+
+def _vars_of(function: Any) -> Mapping[str, Any]:
+    found: Mapping[str, Any] = getattr(inspect.unwrap(function), "__globals__", {})
+    return found
 
 
 def _answer(hint: Any) -> Any:

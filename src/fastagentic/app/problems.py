@@ -195,13 +195,14 @@ def _names(error: BaseException) -> set[str]:
 
 
 def _chain(error: BaseException) -> Iterator[BaseException]:
-    """An exception and those that it was raised from."""
+    """An exception and those that it arose from."""
     seen: list[BaseException] = []
     cause: BaseException | None = error
     while cause is not None and cause not in seen:
         seen.append(cause)
         yield cause
-        cause = cause.__cause__
+        # LiteLLM raises its own in place of the transport's, without saying from what.
+        cause = cause.__cause__ or (cause.__context__ if hasattr(cause, "status_code") else None)
 
 
 def _title(status: int) -> str:

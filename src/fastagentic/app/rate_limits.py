@@ -139,8 +139,13 @@ class Counter:
         self.tokens = SlidingWindowCounterRateLimiter(storage)
 
 
-@cache
 def _counter(url: str) -> Counter:
+    """In memory each limit counts for itself; a server is connected to once."""
+    return Counter(url) if url.startswith(MEMORY) else _connected(url)
+
+
+@cache
+def _connected(url: str) -> Counter:
     return Counter(url)
 
 

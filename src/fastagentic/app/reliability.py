@@ -6,7 +6,7 @@ Each attempt is a span below the run's. What is retried is what may go better ne
 
 from __future__ import annotations
 
-import asyncio
+from asyncio import sleep
 from collections.abc import Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, fields
@@ -127,7 +127,7 @@ class Attempts:
             retry=tenacity.retry_if_exception(may_go_better),
             wait=self._wait_s,
             before_sleep=self._before_sleep,
-            sleep=asyncio.sleep,
+            sleep=sleep,
             reraise=True,
         )
         return await trying(self._once, model, once)

@@ -36,7 +36,7 @@ class Service:
         self.retry = endpoint.retry or config.retry or NO_RETRY
         self.fallback = endpoint.fallback or config.fallback
         self.timeout_s = config.timeout_s if endpoint.timeout_s is None else endpoint.timeout_s
-        own = None if endpoint.rate_limit is None else Allowance(endpoint.rate_limit, endpoint.path)
+        own = None if endpoint.rate_limit is None else Allowance(endpoint.rate_limit, f"{config.title}:{endpoint.path}")
         self.allowance = own or self.app.allowance
 
     @property

@@ -78,7 +78,7 @@ def _heeded() -> Iterator[tuple[str, Honoured]]:
 
 def _notes() -> Iterator[str]:
     if is_disabled(os.environ):
-        yield "switched off: fastagentic.instrument() does nothing (OTEL_SDK_DISABLED or OTEL_PYTHON_DISABLED_INSTRUMENTATIONS)"
+        yield "switched off: no spans, metrics or store (OTEL_SDK_DISABLED or OTEL_PYTHON_DISABLED_INSTRUMENTATIONS)"
     for name in unknown_exporters(os.environ):
         yield f"OTEL_TRACES_EXPORTER names {name}, which is no destination of fastagentic; it is left out"
     known = {HOME_VARIABLE, "FASTAGENTIC_GATEWAY_DIR", "FASTAGENTIC_RUN_PID", *(row.env for row in SETTINGS.values())}

@@ -46,7 +46,7 @@ class Honoured:
 HONOURED: Final = tuple(
     Honoured(*row)
     for row in (
-        ("OTEL_SDK_DISABLED", "`true`: `instrument()` does nothing", "us, SDK"),
+        ("OTEL_SDK_DISABLED", "`true`: no spans, metrics or store; hooks and gateways work on", "us, SDK"),
         ("OTEL_PYTHON_DISABLED_INSTRUMENTATIONS", "a list; with `fastagentic` or `*` in it `instrument()` does nothing", "us"),
         ("OTEL_SERVICE_NAME", "`service.name`; beats `service_name` wherever that is said", "SDK"),
         ("OTEL_RESOURCE_ATTRIBUTES", "further attributes of the resource; a `service.name` among them beats ours too", "SDK"),
@@ -92,9 +92,19 @@ LOCAL: Final = Chosen(("local",), "")
 
 
 def is_disabled(environ: Mapping[str, str]) -> bool:
-    """Whether OpenTelemetry's own variables switch us off, alone or with everything else."""
+    """Whether OpenTelemetry's own variables switch our telemetry off, alone or with everything else."""
+    return is_without_telemetry(environ) or is_left_out(environ)
+
+
+def is_without_telemetry(environ: Mapping[str, str]) -> bool:
+    """Whether nothing is to be told of calls: neither spans nor metrics, by whomever."""
+    return _word(environ, "OTEL_SDK_DISABLED") == "true"
+
+
+def is_left_out(environ: Mapping[str, str]) -> bool:
+    """Whether we are an instrumentation that is not to be put on."""
     skipped = {name.strip() for name in environ.get("OTEL_PYTHON_DISABLED_INSTRUMENTATIONS", "").split(",")}
-    return _word(environ, "OTEL_SDK_DISABLED") == "true" or bool(skipped & {"fastagentic", "*"})
+    return bool(skipped & {"fastagentic", "*"})
 
 
 def chosen_destinations(environ: Mapping[str, str], *, is_ours: bool = True) -> Chosen:

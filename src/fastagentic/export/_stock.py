@@ -36,7 +36,7 @@ class Seen:
 def span_message(span: ReadableSpan, attributes: Mapping[str, Any] | None, events: Sequence[Event] | None) -> bytes:
     """A `Span`, of one whose attributes and events are as given."""
     instead = {"attributes": attributes, "events": events}
-    shown = {name: getattr(span, name) if given is None else given for name, given in instead.items()}
+    shown = {name: given for name, given in instead.items() if given is not None}
     seen = Seen(span, **shown, resource=NOWHERE, instrumentation_scope=None)
     return _bytes_of(_resource_spans(seen, f"span {span.name!r}").scope_spans[0].spans[0])
 

@@ -45,7 +45,7 @@ class LoopThread:
 
     def settle(self, timeout_s: float) -> bool:
         """Wait until all that was submitted is done; False when time ran out before."""
-        return not wait(list(self._pending), timeout_s).not_done
+        return not self._pending or not wait(list(self._pending), max(0.0, timeout_s)).not_done
 
     def _started(self) -> asyncio.AbstractEventLoop:
         with self._starting:

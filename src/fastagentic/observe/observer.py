@@ -17,7 +17,6 @@ from opentelemetry.trace import SpanKind, Status, StatusCode, set_span_in_contex
 from fastagentic.core import names
 from fastagentic.core.call import Content as Captured
 from fastagentic.core.guard import never_break
-from fastagentic.core.ids import format_trace_id
 from fastagentic.core.names import StreamEnd
 from fastagentic.gateways.lent import NOTHING, of_run_id
 from fastagentic.hooks.registry import registered
@@ -29,7 +28,7 @@ from .hooked import HookedCall
 from .lending import lent_to
 from .moments import aplay, has_hooks
 from .reader import Asked, Role
-from .spans import end_attributes, span_name, start_attributes
+from .spans import end_attributes, run_id_of, span_name, start_attributes
 from .stream import observed
 
 if TYPE_CHECKING:
@@ -163,7 +162,7 @@ class OpenCall:
             attributes=start_attributes(call),
             start_time=call.started_ns,
         )
-        call.run_id = format_trace_id(span.get_span_context().trace_id) if call.run is None else call.run.run_id
+        call.run_id = run_id_of(span) if call.run is None else call.run.run_id
         self.args = asked.args
         self.kwargs = asked.kwargs
         self.attempts = 0

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import uuid
 from typing import TYPE_CHECKING
 
 from fastagentic.core import names
+from fastagentic.core.ids import format_trace_id
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+    from opentelemetry.trace import Span
 
     from fastagentic.core.call import LLMCall
     from fastagentic.core.run import Run
@@ -76,6 +80,11 @@ def end_attributes(call: LLMCall) -> Attributes:
     if call.run is not None:
         found.update(run_attributes(call.run))
     return found
+
+
+def run_id_of(span: Span) -> str:
+    """The run id of a span outside any run; one of its own where a tracer that makes no spans gives none."""
+    return format_trace_id(span.get_span_context().trace_id or uuid.uuid4().int)
 
 
 def run_attributes(run: Run) -> Attributes:

@@ -16,7 +16,6 @@ from opentelemetry.trace import SpanKind, Status, StatusCode, set_span_in_contex
 from fastagentic.context import UsageInfo, user_of
 from fastagentic.core import names
 from fastagentic.core.guard import never_break
-from fastagentic.core.ids import format_trace_id
 from fastagentic.core.names import Operation
 from fastagentic.hooks.base import HookContext
 from fastagentic.hooks.chain import Chain
@@ -26,7 +25,7 @@ from fastagentic.hooks.once import warn_once
 from .context import RUN_KEY, detach
 from .in_force import IN_FORCE
 from .moments import NOTHING, Moment, aplay, has_hooks, play
-from .spans import run_attributes
+from .spans import run_attributes, run_id_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -267,7 +266,7 @@ class Use:
 
 def _context_of(name: str, run: Run | None, span: Span) -> HookContext:
     return HookContext(
-        run_id=format_trace_id(span.get_span_context().trace_id) if run is None else run.run_id,
+        run_id=run_id_of(span) if run is None else run.run_id,
         endpoint="" if run is None else run.name,
         tool_name=name,
         user=user_of(run),
