@@ -129,6 +129,11 @@ def instrument(
         _register_exit_hook()
 
 
+def is_instrumented() -> bool:
+    """Whether `instrument` is in force. Not public."""
+    return _current is not None
+
+
 def uninstrument() -> None:
     """Take everything off again: the clients are exactly what they were, and what was queued has been delivered.
 

@@ -194,3 +194,27 @@ async def test_inside_the_span_of_another_instrumentation_its_trace_goes_on(obse
     run, theirs = observed.spans[-2:]
     assert run.parent is not None
     assert run.parent.span_id == theirs.context.span_id
+
+
+async def test_a_program_that_has_instrumented_itself_stays_as_it_is(observed: Memory, caplog: pytest.LogCaptureFixture) -> None:
+    async with asking(App()) as client:
+        await client.get("/health")
+    assert not caplog.records
+
+    async with asking(App(telemetry={"service_name": "shop"})) as client:
+        await client.get("/health")
+    assert "service_name is not taken up" in caplog.text
+
+
+async def test_what_a_hook_brings_is_a_destination_of_the_apps() -> None:
+    from fastagentic import _api
+    from fastagentic.integrations.langfuse import LangfuseHook
+
+    langfuse = LangfuseHook("pk-lf-1", "sk-lf-1", host="http://127.0.0.1:9")
+
+    async with asking(App(hooks=[langfuse])) as client:
+        await client.get("/health")
+
+    assert _api._current is not None
+    assert _api._current.destinations.delivery("langfuse") is not None
+    assert _api._current.destinations.local is not None

@@ -31,6 +31,7 @@ WAYS = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("way", WAYS)
 def test_a_program_is_observed_however_it_is_started(answering: StandIn, way: str) -> None:
     done = by_command(*WAYS[way])
@@ -39,6 +40,7 @@ def test_a_program_is_observed_however_it_is_started(answering: StandIn, way: st
     assert calls() == 1
 
 
+@pytest.mark.slow
 def test_a_console_script_is_observed(answering: StandIn, tmp_path: Path) -> None:
     script = tmp_path / "ask-it"
     script.write_text(f"#!{PYTHON}\nimport ask\nask.ask()\n")
@@ -50,6 +52,7 @@ def test_a_console_script_is_observed(answering: StandIn, tmp_path: Path) -> Non
     assert calls() == 1
 
 
+@pytest.mark.slow
 def test_without_the_separator_the_programs_options_are_its_own(answering: StandIn) -> None:
     done = plainly(*FASTAGENTIC, "run", "--durability", "crash", PYTHON, "ask.py", "--logs", "-m")
 
@@ -67,6 +70,7 @@ def test_a_process_that_the_program_starts_is_observed_too(answering: StandIn) -
 METHODS = ["fork", *(pytest.param(method, marks=pytest.mark.slow) for method in ("spawn", "forkserver"))]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("method", METHODS)
 @pytest.mark.parametrize("before", [(), ("before",)], ids=["first call in the child", "first call before"])
 def test_children_of_multiprocessing_are_observed_to_their_end(
@@ -79,6 +83,7 @@ def test_children_of_multiprocessing_are_observed_to_their_end(
     assert calls() == 2 + len(before)
 
 
+@pytest.mark.slow
 def test_a_function_that_is_frozen_once_it_has_answered_has_delivered(answering: StandIn) -> None:
     assert observed(PYTHON, "handler.py").returncode == -signal.SIGKILL
     assert calls() == 1
@@ -106,6 +111,7 @@ ENDS = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("end", ENDS)
 def test_a_program_ends_as_it_would_have(end: str) -> None:
     plain, under = plainly(PYTHON, "-c", ENDS[end]), by_command(PYTHON, "-c", ENDS[end])
@@ -188,6 +194,7 @@ def test_a_setting_that_cannot_be_used_is_one_line_and_the_program_runs(answerin
     assert calls() == 0
 
 
+@pytest.mark.slow
 def test_a_settings_file_that_is_broken_is_told_and_the_program_runs(answering: StandIn, tmp_path: Path) -> None:
     (tmp_path / "fastagentic.toml").write_text("keep = 30 moons\n")
 
@@ -211,12 +218,14 @@ def test_a_python_without_fastagentic_runs_the_program_and_says_so(bare: str) ->
     assert done.stderr == f"fastagentic: this process is not observed: No module named 'fastagentic' ({bare})\n"
 
 
+@pytest.mark.slow
 def test_another_python_that_the_program_starts_is_left_in_peace(bare: str) -> None:
     done = observed(PYTHON, "-c", f"import subprocess; subprocess.run([{bare!r}, '-c', 'print(1)'])")
 
     assert (done.stdout, done.stderr) == ("1\n", "")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "variable", [{"OTEL_PYTHON_DISABLED_INSTRUMENTATIONS": "requests,fastagentic"}, {"OTEL_SDK_DISABLED": "true"}], ids=str
 )
@@ -250,6 +259,7 @@ def test_options_become_variables() -> None:
 LOG = "import logging; logging.basicConfig(format='%(message)s [%(run_id)s]'); logging.warning('early')"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("asked_by", ["option", "file"])
 def test_with_logs_the_first_record_carries_ids_already(tmp_path: Path, asked_by: str) -> None:
     if asked_by == "file":

@@ -106,7 +106,8 @@ class Books:
             return Tokens(usage["prompt_tokens"], usage["completion_tokens"], cached)
         asked = "".join(message["content"] for message in entry["messages"])
         count = COUNTERS[entry["client"]]
-        return Tokens(count(asked), count(entry["text"]))
+        around = 4 * len(entry["messages"]) + 3  # what the chat format adds to the texts
+        return Tokens(count(asked) + around, count(entry["text"]))
 
 
 def price_of(model: str, tokens: Tokens) -> Decimal | None:

@@ -62,7 +62,12 @@ def test_metrics_are_not_sent_where_opentelemetry_says_so(receiver: Receiver, ow
 
 @pytest.mark.parametrize(
     ("mode", "on_span", "in_event"),
-    [("SPAN_ONLY", True, False), ("EVENT_ONLY", False, True), ("SPAN_AND_EVENT", True, True), ("NO_CONTENT", False, False)],
+    [
+        pytest.param("SPAN_ONLY", True, False, marks=pytest.mark.slow),
+        pytest.param("EVENT_ONLY", False, True, marks=pytest.mark.slow),
+        ("SPAN_AND_EVENT", True, True),
+        pytest.param("NO_CONTENT", False, False, marks=pytest.mark.slow),
+    ],
 )
 def test_content_is_where_the_mode_says(
     receiver: Receiver, own_environment: Path, mode: str, on_span: bool, in_event: bool

@@ -139,7 +139,9 @@ def test_a_second_after_the_last_call_sigkill_takes_nothing(program: Program, re
     assert program.received() == 20
 
 
-@pytest.mark.parametrize("mode", ["hang", "503", "401"])
+@pytest.mark.parametrize(
+    "mode", ["hang", pytest.param("503", marks=pytest.mark.slow), pytest.param("401", marks=pytest.mark.slow)]
+)
 def test_a_backend_that_does_not_answer_keeps_no_process_from_ending(program: Program, receiver: Receiver, mode: str) -> None:
     receiver.mode = mode
     code, said = program.run("work()", FASTAGENTIC_EXIT_TIMEOUT="1s")

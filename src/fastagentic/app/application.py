@@ -28,6 +28,7 @@ from .rate_limits import Allowance, rate_limit_of
 from .reliability import fallback_of, retry_of, timeout_of
 from .routes import add_route, document_problems
 from .service import Service
+from .telemetry import switch_on
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterator
@@ -131,6 +132,7 @@ class App:
         self.allowance = None if self.config.rate_limit is None else Allowance(self.config.rate_limit, title)
         self.is_ready = False
         self._running = 0
+        self._services: list[Service] = []
         self._own_lifespan = lifespan
         self._is_started = False
         told: dict[str, Any] = {"title": title, "version": version, "description": description, "telemetry": QUIET}
@@ -154,7 +156,9 @@ class App:
         """Serve these too: functions decorated by `agent_endpoint`, and modules that have some. Raises: ConfigError."""
         for thing in endpoints:
             for endpoint in endpoints_in(thing):
-                add_route(self.fastapi, Service(self, endpoint))
+                service = Service(self, endpoint)
+                self._services.append(service)
+                add_route(self.fastapi, service)
 
     def add_hook(self, hook: Any) -> None:
         """Add a hook, for requests from now on. Raises: ConfigError."""
@@ -192,7 +196,7 @@ class App:
     async def _start(self) -> None:
         self._is_started = True
         if self.config.telemetry is not None:
-            _api.instrument(**self.config.telemetry)
+            switch_on(self.config.telemetry, (*self.hooks, *(hook for one in self._services for hook in one.endpoint.hooks)))
         await afire("on_startup", self, Chain(self.hooks))
         self.is_ready = True
 

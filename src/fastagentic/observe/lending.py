@@ -38,7 +38,7 @@ class LendingContext:
     @property
     def user(self) -> Any:
         """For whom the run is, with `id`; None where that is not known."""
-        user = self.run.user
+        user = self.run.person or self.run.user
         return Person(user) if isinstance(user, str) else user
 
     @property

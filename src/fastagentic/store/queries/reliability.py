@@ -83,10 +83,12 @@ _GROUPS: Final = f"""
         COUNT(*), AVG(duration_ns) / 1e9
     {_JOINED} GROUP BY 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11 ORDER BY 12 DESC
 """
+# CROSS JOIN keeps the order: from the few attempts to their calls. The other way round, each call of a long run is held
+# against every span of it.
 _LOST: Final = f"""
     SELECT {_attribute(names.ATTEMPT_MODEL)}, spans.error_type, COUNT(*), AVG(spans.ended_ns - spans.started_ns) / 1e9
-    FROM spans JOIN calls ON calls.trace_id = spans.trace_id AND calls.span_id = spans.parent_span_id
-    WHERE calls.started_ns >= ? AND calls.error_type IS NULL AND spans.error_type IS NOT NULL
+    FROM spans CROSS JOIN calls ON calls.trace_id = spans.trace_id AND calls.span_id = spans.parent_span_id
+    WHERE spans.started_ns >= ? AND calls.error_type IS NULL AND spans.error_type IS NOT NULL
         AND {_attribute(names.ATTEMPT_NUMBER)} IS NOT NULL
     GROUP BY 1, 2 ORDER BY 3 DESC
 """  # noqa: S608  # SQL of our own
