@@ -1,6 +1,6 @@
 """A support agent in two plans: `/premium` by Portkey with a fallback, `/standard` by LiteLLM with a chain of models, streamed.
 
-    fastagentic serve examples.support_agent.main:app
+fastagentic serve examples.support_agent.main:app
 """
 
 from __future__ import annotations
@@ -58,7 +58,9 @@ class Budget(Hook):
 async def log_cost(ctx: HookContext) -> None:
     """What each call cost, for whoever reads along."""
     said = ctx.metadata.get("portkey") or ctx.metadata.get("litellm") or {}
-    print(f"{ctx.endpoint}: {said.get('model', ctx.model)} cost ${said.get('cost', 0):.6f}, fallback {said.get('fallback_used')}")
+    print(
+        f"{ctx.endpoint}: {said.get('model', ctx.model)} cost ${said.get('cost', 0):.6f}, fallback {said.get('fallback_used')}"
+    )
 
 
 @fastagentic.tool

@@ -75,7 +75,11 @@ async def test_plain_code_in_an_endpoint_goes_through_the_apps_gateway(
     assert answer.status_code == 200, answer.text
     (_, _, _), (name, parent, found) = observed.tree
     assert (name, parent) == ("chat gpt-4o-mini", f"invoke_agent {function.__name__}")
-    assert (found["fastagentic.gateway"], found["fastagentic.target.index"], found["fastagentic.fallback.used"]) == ("portkey", 1, True)
+    assert (found["fastagentic.gateway"], found["fastagentic.target.index"], found["fastagentic.fallback.used"]) == (
+        "portkey",
+        1,
+        True,
+    )
     assert (seen[0]["target_index"], seen[0]["fallback_used"]) == (1, True)
     assert [exchange["segment"] for exchange in stand_in.log.as_json()] == ["fail-503", "ok"]
 

@@ -48,7 +48,16 @@ class Notes(Hook):
         self.contexts: dict[str, HookContext] = {}
 
     def __getattribute__(self, name: str) -> Any:
-        if name in {"on_request", "on_response", "on_llm_start", "on_llm_end", "on_error", "on_retry", "on_startup", "on_shutdown"}:
+        if name in {
+            "on_request",
+            "on_response",
+            "on_llm_start",
+            "on_llm_end",
+            "on_error",
+            "on_retry",
+            "on_startup",
+            "on_shutdown",
+        }:
             return lambda ctx: self.note(name, ctx)
         return super().__getattribute__(name)
 

@@ -103,7 +103,9 @@ async def test_the_waits_grow_and_are_half_chance(stand_in: StandIn, waits: list
 
     is_problem(await post(calling(stand_in.url("fail-500"), retry=retry), "/ask", "hi"), 502)
 
-    assert [low <= wait <= high for wait, (low, high) in zip(waits, [(0.5, 1), (1, 2), (1.5, 3), (1.5, 3)], strict=True)] == [True] * 4
+    assert [low <= wait <= high for wait, (low, high) in zip(waits, [(0.5, 1), (1, 2), (1.5, 3), (1.5, 3)], strict=True)] == [
+        True
+    ] * 4
 
 
 async def test_what_the_models_side_says_in_retry_after_is_waited_for(stand_in: StandIn, waits: list[float]) -> None:

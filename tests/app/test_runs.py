@@ -196,7 +196,9 @@ async def test_inside_the_span_of_another_instrumentation_its_trace_goes_on(obse
     assert run.parent.span_id == theirs.context.span_id
 
 
-async def test_a_program_that_has_instrumented_itself_stays_as_it_is(observed: Memory, caplog: pytest.LogCaptureFixture) -> None:
+async def test_a_program_that_has_instrumented_itself_stays_as_it_is(
+    observed: Memory, caplog: pytest.LogCaptureFixture
+) -> None:
     async with asking(App()) as client:
         await client.get("/health")
     assert not caplog.records

@@ -276,7 +276,7 @@ def test_a_client_that_goes_while_it_sends_ends_its_run(observed: Memory) -> Non
     with served(app) as url:
         place = urlsplit(url)
         with socket.create_connection((str(place.hostname), int(place.port or 0))) as connection:
-            connection.sendall(b"POST /whole HTTP/1.1\r\nHost: app\r\nContent-Length: 1000\r\n\r\n\"begun")
+            connection.sendall(b'POST /whole HTTP/1.1\r\nHost: app\r\nContent-Length: 1000\r\n\r\n"begun')
         until(lambda: observed.spans)
 
     assert (observed.span.attributes or {})["error.type"] == "ClientDisconnected"

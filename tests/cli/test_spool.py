@@ -201,7 +201,7 @@ def test_export_of_an_unknown_destination_names_those_there_are(cli: Cli, left: 
 
 def test_drain_sends_what_dead_processes_left(cli: Cli, own_environment: Path, receiver: Receiver) -> None:
     destinations = f"otlp={receiver.endpoint}/v1/traces"
-    from fastagentic._api import chosen_by_settings
+    from fastagentic._instrumentation import chosen_by_settings
 
     with pytest.MonkeyPatch.context() as patched:
         patched.setenv("FASTAGENTIC_DESTINATIONS", destinations)

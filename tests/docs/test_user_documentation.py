@@ -84,7 +84,7 @@ def test_all_of_them_are_found() -> None:
 
 
 GATEWAYS = [one for one in BLOCKS if "PortkeyGateway(" in one.values[0]]
-HOSTED = re.compile("virtual_key|semantic|\"then\"")
+HOSTED = re.compile('virtual_key|semantic|"then"')
 """What only the hosted gateway has: virtual keys (in a conditional, by name alone) and its semantic cache."""
 
 FOR_THE_REAL_ONE = [one for one in GATEWAYS if not HOSTED.search(one.values[0])]
@@ -97,7 +97,9 @@ async def test_those_that_the_real_gateway_can_serve_serve_a_call_there(
     monkeypatch.setenv("PORTKEY_BASE_URL", portkey_gateway.url)
 
     for gateway in gateways_in(source):
-        answer = await post(asking_through(gateway, custom_host=stand_in.url("flaky-1-503"), provider="openai"), "/ask", {"text": "hi"})
+        answer = await post(
+            asking_through(gateway, custom_host=stand_in.url("flaky-1-503"), provider="openai"), "/ask", {"text": "hi"}
+        )
 
         retries = "retry=" in source
         assert answer.status_code == (200 if retries else 503), answer.text

@@ -245,6 +245,23 @@ def test_a_stream_that_was_handed_out_is_not_asked_for_again(
     assert "retry" in warning
 
 
+@pytest.mark.parametrize("is_async", [False, True], ids=["sync", "async"])
+def test_a_refusal_does_not_take_the_place_of_the_users_own_exception(is_async: bool, recorded: Memory) -> None:
+    hook("on_llm_end")(lambda ctx: HookResult.reject("no names in answers"))
+
+    async def leave() -> None:
+        if is_async:
+            async with await litellm.acompletion(**MOCKED, stream=True) as stream:
+                await anext(stream)
+                raise LookupError("mine")
+        with litellm.completion(**MOCKED, stream=True) as stream:
+            next(stream)
+            raise LookupError("mine")
+
+    with pytest.raises(LookupError, match="mine"):
+        asyncio.run(leave())
+
+
 # --- on_error, on_retry ---------------------------------------------------------------------------
 
 

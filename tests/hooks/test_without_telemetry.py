@@ -50,9 +50,7 @@ def test_hooks_fire_and_the_run_counts(register: Callable[..., None], told: Told
     assert ctx.metadata["litellm"]["cost"] == run.usage.cost
 
 
-def test_calls_outside_any_run_do_not_share_an_id(
-    stand_in: StandIn, register: Callable[..., None], told: Told
-) -> None:
+def test_calls_outside_any_run_do_not_share_an_id(stand_in: StandIn, register: Callable[..., None], told: Told) -> None:
     register("on_llm_end")
     portkey = Portkey(api_key="pk-test", base_url=stand_in.url("ok"), provider="openai")
     for _ in range(2):

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     Sending = MemoryObjectSendStream[ServerSentEvent]
     Receiving = MemoryObjectReceiveStream[ServerSentEvent]
 
+SEP: Final = "\n"
 DONE: Final = "done"
 ERROR: Final = "error"
 NOTHING_LEFT: Final = object()
@@ -43,7 +44,7 @@ class RunStream(EventSourceResponse):
     """The response; when it ends, in whichever way, so does the run."""
 
     def __init__(self, turn: Turn, pieces: Receiving, task: asyncio.Task[Any]) -> None:
-        super().__init__(pieces, headers=turn.headers, sep="\n", client_close_handler_callable=self._client_closed)
+        super().__init__(pieces, headers=turn.headers, sep=SEP, client_close_handler_callable=self._client_closed)
         self._turn = turn
         self._task = task
 
@@ -114,7 +115,7 @@ class Streaming:
                 while piece is not NOTHING_LEFT:
                     if kept is not None:
                         kept.append(piece)
-                    await sending.send(ServerSentEvent(answer.write(piece).decode()))
+                    await sending.send(ServerSentEvent(answer.write(piece).decode(), sep=SEP))
                     piece = await self._next(pieces)
         except Exception as error:
             await turn.failed(error, AFTER_A_PIECE)
@@ -143,4 +144,4 @@ class Streaming:
 
 
 def _event(name: str, data: dict[str, Any]) -> ServerSentEvent:
-    return ServerSentEvent(json.dumps(data, ensure_ascii=False), event=name)
+    return ServerSentEvent(json.dumps(data, ensure_ascii=False), event=name, sep=SEP)

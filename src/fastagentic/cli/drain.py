@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-from fastagentic._api import chosen_by_settings
+from fastagentic._instrumentation import chosen_by_settings
 from fastagentic._settings_file import load_settings_file
 from fastagentic.export.spool.survey import status_of
 

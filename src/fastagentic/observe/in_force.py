@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
+from opentelemetry import metrics as otel_metrics
 from opentelemetry import trace as otel_trace
 
 from fastagentic._version import __version__
@@ -34,3 +35,10 @@ class InForce:
 
 
 IN_FORCE: Final = InForce()
+
+NO_TELEMETRY: Final[dict[str, Any]] = {
+    "destinations": (),
+    "tracer_provider": otel_trace.NoOpTracerProvider(),
+    "meter_provider": otel_metrics.NoOpMeterProvider(),
+}
+"""What `instrument()` is told where the SDK is disabled."""

@@ -5,18 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from fastagentic.context import user_of
 from fastagentic.gateways.lent import NOTHING, made_by
 
 if TYPE_CHECKING:
+    from fastagentic.context import UserInfo
     from fastagentic.core.run import Run
     from fastagentic.gateways.lent import Gateway, Lent
-
-
-@dataclass(slots=True, frozen=True)
-class Person:
-    """For whom a run is, where nothing but an id is known."""
-
-    id: str
 
 
 @dataclass(slots=True, frozen=True)
@@ -36,10 +31,9 @@ class LendingContext:
         return self.run.name
 
     @property
-    def user(self) -> Any:
+    def user(self) -> UserInfo | None:
         """For whom the run is, with `id`; None where that is not known."""
-        user = self.run.person or self.run.user
-        return Person(user) if isinstance(user, str) else user
+        return user_of(self.run)
 
     @property
     def session(self) -> str | None:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import wrapt
 
+from fastagentic.core.errors import HookRejected
 from fastagentic.core.names import StreamEnd
 
 from .moments import aplay, play
@@ -49,15 +50,27 @@ class _Proxy(wrapt.BaseObjectProxy[Any]):
         self._self_call = call
         self._self_dropped = weakref.finalize(self, call.abandoned)
 
-    def _self_end(self, end: StreamEnd, error: BaseException | None = None) -> None:
+    def _self_end(self, end: StreamEnd, error: BaseException | None = None, passing: BaseException | None = None) -> None:
+        """`passing` is an exception of the user's on its way through a `with`: no hook's refusal takes its place."""
         self._self_dropped.detach()
-        if (moments := self._self_call.ended(end, error)) is not None:
-            play(moments)
+        try:
+            if (moments := self._self_call.ended(end, error)) is not None:
+                play(moments)
+        except HookRejected:
+            if passing is None:
+                raise
 
-    async def _self_aend(self, end: StreamEnd, error: BaseException | None = None) -> None:
+    async def _self_aend(
+        self, end: StreamEnd, error: BaseException | None = None, passing: BaseException | None = None
+    ) -> None:
+        """The same for an async stream."""
         self._self_dropped.detach()
-        if (moments := self._self_call.ended(end, error)) is not None:
-            await aplay(moments)
+        try:
+            if (moments := self._self_call.ended(end, error)) is not None:
+                await aplay(moments)
+        except HookRejected:
+            if passing is None:
+                raise
 
 
 class ObservedStream(_Proxy):
@@ -88,7 +101,7 @@ class ObservedStream(_Proxy):
         try:
             return None if leave is None else leave(kind, error, trace)
         finally:
-            self._self_end(StreamEnd.CLOSED)
+            self._self_end(StreamEnd.CLOSED, passing=error)
 
     def close(self) -> None:
         """Close the stream and its response; also where the client's own stream has no `close` (LiteLLM)."""
@@ -126,7 +139,7 @@ class ObservedAsyncStream(_Proxy):
         try:
             return None if leave is None else await leave(kind, error, trace)
         finally:
-            await self._self_aend(StreamEnd.CLOSED)
+            await self._self_aend(StreamEnd.CLOSED, passing=error)
 
     async def aclose(self) -> None:
         """Close the stream and its response, by whichever name the client's own stream has for it."""
