@@ -3,9 +3,7 @@
 fastagentic serve examples.support_agent.main:app
 """
 
-from __future__ import annotations
-
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator  # noqa: TC003  # FastAPI reads the annotation at run time
 from typing import Any
 
 import litellm

@@ -14,17 +14,15 @@ from tests.store.build import count
 from .serving import asking, events, is_problem, served
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from fastagentic.demo.gateway import LocalGateway
 
 
 @pytest.fixture
-def example(portkey_gateway: LocalGateway) -> Iterator[Any]:
+def example(portkey_gateway: LocalGateway) -> Any:
     """The module, made anew: `portkey_gateway` says that the real gateway can run here."""
     for name in [name for name in sys.modules if name.startswith("examples")]:
         del sys.modules[name]
-    yield importlib.import_module("examples.support_agent.main")
+    return importlib.import_module("examples.support_agent.main")
 
 
 def test_both_endpoints_answer_and_their_runs_are_in_the_store(example: Any) -> None:

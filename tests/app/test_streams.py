@@ -249,8 +249,7 @@ def leave_when(begun: threading.Event, url: str) -> None:
     async def main() -> None:
         async with httpx.AsyncClient() as client:
             asking = asyncio.create_task(read(client, url))
-            while not begun.is_set():
-                await asyncio.sleep(0.005)
+            await asyncio.to_thread(begun.wait)
             asking.cancel()
             await asyncio.wait({asking})
 

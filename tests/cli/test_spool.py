@@ -15,9 +15,9 @@ from opentelemetry.proto.resource.v1.resource_pb2 import Resource
 from opentelemetry.proto.trace.v1.trace_pb2 import ResourceSpans, ScopeSpans, Span
 
 from fastagentic.export.encode import request
-from fastagentic.export.spool.notes import spool_directory
 from fastagentic.export.record import Frame, Record
 from fastagentic.export.spool import Spool
+from fastagentic.export.spool.notes import spool_directory
 from fastagentic.export.spool.survey import survey
 from tests.export.receiver import Receiver
 

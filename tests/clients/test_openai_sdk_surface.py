@@ -343,7 +343,9 @@ NO_LLM_CALL_PATHS = {
     "/chat/completions/{}",  # metadata of a stored one
     "/responses/input_tokens",  # counts, without a model
     "/responses/{}/cancel",
-    "/audio/voices", "/audio/voice_consents", "/audio/voice_consents/{}",
+    "/audio/voices",
+    "/audio/voice_consents",
+    "/audio/voice_consents/{}",
 }
 
 

@@ -15,7 +15,7 @@ CONVENTIONS: dict[str, Any] = json.loads((DATA / "semconv.json").read_text())
 KNOWN = {**CONVENTIONS["attributes"], **CONVENTIONS["metrics"]}
 
 BEYOND = {
-    "gen_ai.client.inference.operation.details": "an event of the GenAI conventions: data/semconv.json has attributes and metrics",
+    "gen_ai.client.inference.operation.details": "an event of the conventions: data/semconv.json has attributes and metrics",
     "gen_ai.usage.cost": "the conventions have no cost; this is the one key that backends read for it",
     "http.response.status_code": "core conventions, namespace `http`, which data/semconv.json does not hold",
     "user.id": "core conventions, namespace `user`, which data/semconv.json does not hold",

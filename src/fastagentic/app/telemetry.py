@@ -1,4 +1,4 @@
-"""What an App switches on as it starts: `fastagentic.instrument()`, and the destinations that its hooks bring (`LangfuseHook`)."""
+"""What an App switches on as it starts: `fastagentic.instrument()`, with the destinations that its hooks bring."""
 
 from __future__ import annotations
 

@@ -125,7 +125,9 @@ def main() -> None:
                 "flushed": flushed,
                 "stored": stored,
                 "sent": sorted(kept.names),
-                "theirs": sorted({span.name for span in exporter.get_finished_spans()} | {one["transaction"] for one in envelopes}),
+                "theirs": sorted(
+                    {span.name for span in exporter.get_finished_spans()} | {one["transaction"] for one in envelopes}
+                ),
                 "traces": len({span.context.trace_id for span in exporter.get_finished_spans()}),
                 "complaints": complaints,
             }
