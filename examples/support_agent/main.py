@@ -3,7 +3,7 @@
 fastagentic serve examples.support_agent.main:app
 """
 
-from collections.abc import AsyncIterator  # noqa: TC003  # FastAPI reads the annotation at run time
+from collections.abc import AsyncIterator  # FastAPI reads the annotation at run time
 from typing import Any
 
 import litellm

@@ -277,6 +277,15 @@ async def test_a_hook_that_hangs_is_left_behind(on_failure: str, status: int) ->
     assert (await post(asker(), "/ask", {"text": "hi"})).status_code == status
 
 
+async def test_a_hook_that_hangs_for_ever_ends_with_the_endpoints_timeout(observed: Memory) -> None:
+    @hook("on_request")
+    async def hangs(ctx: HookContext) -> None:
+        await asyncio.Event().wait()
+
+    is_problem(await post(asker(timeout=0.05), "/ask", {"text": "hi"}), 504)
+    assert told(observed) == ("invoke_agent ask", "RunTimedOut", 504)
+
+
 @pytest.mark.parametrize("rubbish", [3, "reject", {"action": "reject"}, [None]], ids=str)
 async def test_a_hook_that_returns_rubbish_is_as_if_it_had_said_proceed(rubbish: Any, caplog: pytest.LogCaptureFixture) -> None:
     @hook("on_request")

@@ -272,15 +272,18 @@ class Turn:
         return Chain(self.run.hooks)
 
     async def fire(self, event: str, honoured: frozenset[HookResultAction] | None = None) -> HookResult:
-        """Fire an event. Raises: HookRejected where a hook refuses, but at `on_error`, which is one already."""
+        """Fire an event. Raises: HookRejected where a hook refuses, RunTimedOut; at `on_error` neither."""
         chain = self.chain
         if not chain:
             return HookResult()
         ctx = self.ctx
         ctx.usage = UsageInfo.of(self.run.usage)
         ctx.duration_ms = (time.time() - (ctx.started_at or 0)) * 1e3
-        result = await afire(event, ctx, chain, honoured)
-        if result.action is REJECT and event != "on_error":
+        if event == "on_error":  # also of the time that has run out
+            return await afire(event, ctx, chain, honoured)
+        async with self.in_time():
+            result = await afire(event, ctx, chain, honoured)
+        if result.action is REJECT:
             raise rejection(event, result)
         return result
 
