@@ -28,7 +28,7 @@ def settings_wrong(evidence: Evidence) -> Iterator[Told]:
 def switched_off(evidence: Evidence) -> Iterator[Told]:
     """Somebody switched observation off."""
     if evidence.environ.get("OTEL_SDK_DISABLED", "").strip().lower() == "true":
-        yield Told("nothing is observed here", "OTEL_SDK_DISABLED is true", "Unset it where calls are to be observed.")
+        yield Told("nothing is recorded here", "OTEL_SDK_DISABLED is true", "Unset it where calls are to be recorded.")
 
 
 def no_client(evidence: Evidence) -> Iterator[Told]:
