@@ -17,7 +17,7 @@ ARGS ?=
 # By file: a file's shared fixtures (a gateway, a workload) are then set up once, not once a process.
 PYTEST := $(BIN)/python -m pytest -n $(N) --dist loadfile
 
-.PHONY: help demo test test-slow test-all lint format bench faults lock clean remake
+.PHONY: help demo test test-slow test-all lint format bench faults example lock clean remake
 
 help:  ## print this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
@@ -49,9 +49,13 @@ bench: $(STAMP)  ## what observing a call costs, as a table; no time is asserted
 	@$(BIN)/python benchmarks/overhead.py $(ARGS)
 	@$(BIN)/python benchmarks/footprint.py
 	@$(BIN)/python benchmarks/encode.py
+	@$(BIN)/python benchmarks/app.py --rounds 3 --requests 1000
 
 faults: $(STAMP)  ## the fault table: backends that fail and processes that die; exits with 1 when a span was lost
 	@$(BIN)/python benchmarks/delivery.py --only all $(ARGS)
+
+example: $(STAMP)  ## serve examples/support_agent on loopback: two endpoints, a tool, hooks, both gateways
+	@$(BIN)/fastagentic serve examples.support_agent.main:app $(ARGS)
 
 lock: $(STAMP)  ## resolve pyproject.toml into uv.lock
 	$(BIN)/uv lock $(ARGS)

@@ -59,6 +59,7 @@ def test_make_alone_prints_the_targets() -> None:
         "format",
         "bench",
         "faults",
+        "example",
         "lock",
         "clean",
     }
