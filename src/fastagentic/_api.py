@@ -60,8 +60,8 @@ def instrument(
     Args:
         service_name: `service.name` of the provider that we make; `OTEL_SERVICE_NAME` beats it.
         destinations: where spans go: any of `local`, `otlp`, `otlp=<endpoint>`, `langfuse`, `console`, and objects with the
-            names of `fastagentic.export.Destination`; `[]` for nowhere (calls are still priced and counted). None: what the
-            environment speaks of (`FASTAGENTIC_DESTINATIONS`, else `OTEL_*` and `LANGFUSE_*`), else local.
+            names of `fastagentic.export.destination.Destination`; `[]` for nowhere (calls are still priced and counted).
+            None: what the environment speaks of (`FASTAGENTIC_DESTINATIONS`, else `OTEL_*`, `LANGFUSE_*`), else local.
         clients: which clients to observe, of `portkey`, `litellm` and `openai`. None: all, now or when they are imported; of
             the OpenAI SDK's calls those that a gateway answers, and all of them where `openai` is named here.
         capture_content: put prompts, answers, tool calls and tools on the span, as the conventions' JSON. None: no.

@@ -103,7 +103,8 @@ def _destination(asked: Any, terms: Terms, source: str) -> Destination:
             return SENDS[name](endpoint or None, terms)
     elif isinstance(asked, Destination):
         return asked
-    accepted = f"any of: {', '.join(NAMES)}, otlp=<endpoint>; or an object with the names of fastagentic.export.Destination"
+    protocol = "fastagentic.export.destination.Destination"
+    accepted = f"any of: {', '.join(NAMES)}, otlp=<endpoint>; or an object with the names of {protocol}"
     raise ConfigError.of("destinations", told, accepted, source=source)
 
 
