@@ -77,6 +77,8 @@ def test_a_process_without_stderr_is_left_alone_too(monkeypatch: pytest.MonkeyPa
 
     Instrumentor().instrument()
 
+    assert fastagentic._api._current is None  # type: ignore[attr-defined]
+
 
 # --- the import that starts us --------------------------------------------------------------------
 

@@ -214,9 +214,15 @@ def test_the_settings_timeout_holds_where_it_is_shorter(
 def test_a_request_that_was_given_up_leaves_no_thread(receiver: Receiver, build: Build, payload: Payload) -> None:
     receiver.mode = "drip"
 
-    build().send(payload, 0.3)
+    def posting() -> list[threading.Thread]:
+        return [one for one in threading.enumerate() if one.name == "fastagentic-post"]
 
-    receiver.wait_for(lambda _: not [one for one in threading.enumerate() if one.name == "fastagentic-post"])
+    sending = threading.Thread(target=lambda: build().send(payload, 2.0))
+    sending.start()
+    receiver.wait_for(lambda _: posting())
+    sending.join()
+
+    receiver.wait_for(lambda _: not posting())
 
 
 @BOTH

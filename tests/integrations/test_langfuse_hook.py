@@ -175,3 +175,6 @@ def test_two_projects_are_two_hooks_of_two_names() -> None:
     one, other = LangfuseHook(*KEYS), LangfuseHook("pk-lf-2", "sk-lf-2", name="evaluation")
 
     fastagentic.instrument(destinations=destinations_with([one, other], []))
+
+    assert fastagentic._api._current.destinations.delivery("langfuse") is not None  # type: ignore[attr-defined]
+    assert fastagentic._api._current.destinations.delivery("evaluation") is not None  # type: ignore[attr-defined]
