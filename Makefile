@@ -17,7 +17,7 @@ ARGS ?=
 # By file: a file's shared fixtures (a gateway, a workload) are then set up once, not once a process.
 PYTEST := $(BIN)/python -m pytest -n $(N) --dist loadfile
 
-.PHONY: help demo test test-slow test-all lint format bench faults example lock clean remake
+.PHONY: help demo test test-slow test-all operators browser lint format bench faults example lock clean remake
 
 help:  ## print this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
@@ -27,13 +27,19 @@ demo: $(STAMP)  ## a seeded workload against a stand-in provider, and what it co
 	@$(BIN)/fastagentic demo $(ARGS)
 
 test: $(STAMP)  ## the default tier, on the real SDKs: under 5 minutes
-	@$(PYTEST) -m "not slow" $(ARGS)
+	@$(PYTEST) -m "not slow and not operators and not browser" $(ARGS)
 
 test-slow: $(STAMP)  ## what the default tier leaves out: matrices, load, faults, a fresh environment
-	@$(PYTEST) -m slow $(ARGS)
+	@$(PYTEST) -m "slow and not operators and not browser" $(ARGS)
 
-test-all: $(STAMP)  ## every test there is
+test-all: $(STAMP) .venv/.group-operators .venv/.group-browser  ## every test there is
 	@$(PYTEST) $(ARGS)
+
+operators: $(STAMP) .venv/.group-operators  ## collector, Prometheus, dashboards, ClickHouse: the real ones
+	@$(PYTEST) -m operators $(ARGS)
+
+browser: $(STAMP) .venv/.group-browser  ## the local dashboard in the system's Chromium
+	@$(PYTEST) -m browser $(ARGS)
 
 lint: $(STAMP)  ## ruff, mypy --strict, import contracts
 	$(BIN)/ruff check .
@@ -68,3 +74,7 @@ remake:
 
 $(STAMP): $(LOCKED) scripts/environment.sh $(REMAKE)
 	@sh scripts/environment.sh install $@
+
+# Dependency groups that only one tier needs; the environment itself, made anew, takes them away.
+.venv/.group-%: $(STAMP)
+	@sh scripts/environment.sh add $@ $*

@@ -3,6 +3,7 @@
 #
 #   environment.sh python         print a Python that can make the environment, or say what to install
 #   environment.sh install STAMP  make or refresh .venv, then write STAMP
+#   environment.sh add STAMP GROUP  add a dependency group of pyproject.toml to .venv, then write STAMP
 #
 # Only paths relative to the repository are used, so a checkout may lie under a path with spaces.
 
@@ -82,25 +83,42 @@ make_venv() {
     "$python" -m venv "$VENV"
 }
 
-install() {
-    stamp=$1
+# Settings of the installers, for this project alone.
+set_up_installers() {
     # An active environment, or a setting meant for another project, must not lead the installers elsewhere.
     unset VIRTUAL_ENV PYTHONHOME PYTHONPATH PIP_TARGET PIP_PREFIX PIP_ROOT UV_SYSTEM_PYTHON
     export PIP_USER=0 PIP_REQUIRE_VIRTUALENV=0 PIP_NO_INPUT=1 PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_ROOT_USER_ACTION=ignore
     export UV_PROJECT_ENVIRONMENT="$VENV" UV_PYTHON="$VENV/bin/python" UV_PYTHON_DOWNLOADS=never UV_NO_PROGRESS=1
+}
 
+install() {
+    stamp=$1
+    set_up_installers
     is_usable || make_venv
     : >"$UNFINISHED"
     "$VENV/bin/python" -m pip install --quiet --require-hashes --no-deps --only-binary :all: -r scripts/uv-requirements.txt
-    if ! cache_is_writable; then
-        export UV_NO_CACHE=1
-    fi
+    leave_cache_alone_if_read_only
     say "Installing what uv.lock names ..."
     # Two steps: the project itself is built by the hatchling of uv.lock, not by one fetched without a hash.
     "$VENV/bin/uv" sync --frozen --all-extras --quiet --no-install-project
     "$VENV/bin/uv" sync --frozen --all-extras --quiet --no-build-isolation-package fastagentic
     : >"$stamp"
     rm -f "$UNFINISHED"
+}
+
+# What a tier needs beside the rest; --inexact, so that one group does not take another away.
+add() {
+    set_up_installers
+    leave_cache_alone_if_read_only
+    say "Installing the group $2 of uv.lock ..."
+    "$VENV/bin/uv" sync --frozen --all-extras --group "$2" --inexact --quiet --no-install-project
+    : >"$1"
+}
+
+leave_cache_alone_if_read_only() {
+    if ! cache_is_writable; then
+        export UV_NO_CACHE=1
+    fi
 }
 
 cache_is_writable() {
@@ -110,5 +128,6 @@ cache_is_writable() {
 case ${1:-} in
     python) find_python ;;
     install) install "$2" ;;
-    *) say "usage: environment.sh python | install STAMP"; exit 2 ;;
+    add) add "$2" "$3" ;;
+    *) say "usage: environment.sh python | install STAMP | add STAMP GROUP"; exit 2 ;;
 esac

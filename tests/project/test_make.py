@@ -55,6 +55,8 @@ def test_make_alone_prints_the_targets() -> None:
         "test",
         "test-slow",
         "test-all",
+        "operators",
+        "browser",
         "lint",
         "format",
         "bench",
