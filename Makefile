@@ -17,7 +17,7 @@ ARGS ?=
 # By file: a file's shared fixtures (a gateway, a workload) are then set up once, not once a process.
 PYTEST := $(BIN)/python -m pytest -n $(N) --dist loadfile
 
-.PHONY: help demo test test-slow test-all operators browser lint format bench faults example lock clean remake
+.PHONY: help demo test test-slow test-all operators browser docs lint format bench faults example lock clean remake
 
 help:  ## print this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
@@ -27,12 +27,12 @@ demo: $(STAMP)  ## a seeded workload against a stand-in provider, and what it co
 	@$(BIN)/fastagentic demo $(ARGS)
 
 test: $(STAMP)  ## the default tier, on the real SDKs: under 5 minutes
-	@$(PYTEST) -m "not slow and not operators and not browser" $(ARGS)
+	@$(PYTEST) -m "not slow and not operators and not browser and not docs" $(ARGS)
 
 test-slow: $(STAMP)  ## what the default tier leaves out: matrices, load, faults, a fresh environment
 	@$(PYTEST) -m "slow and not operators and not browser" $(ARGS)
 
-test-all: $(STAMP) .venv/.group-operators .venv/.group-browser  ## every test there is
+test-all: $(STAMP) .venv/.group-operators .venv/.group-browser .venv/.group-docs  ## every test there is
 	@$(PYTEST) $(ARGS)
 
 operators: $(STAMP) .venv/.group-operators  ## collector, Prometheus, dashboards, ClickHouse: the real ones
@@ -40,6 +40,10 @@ operators: $(STAMP) .venv/.group-operators  ## collector, Prometheus, dashboards
 
 browser: $(STAMP) .venv/.group-browser  ## the local dashboard in the system's Chromium
 	@$(PYTEST) -m browser $(ARGS)
+
+docs: $(STAMP) .venv/.group-docs  ## the documentation as a site, in site/: strict, and nothing in it asks elsewhere
+	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet
+	@$(BIN)/python -m pytest -m docs tests/docs/test_site.py $(ARGS)
 
 lint: $(STAMP)  ## ruff, mypy --strict, import contracts
 	$(BIN)/ruff check .

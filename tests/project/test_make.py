@@ -57,6 +57,7 @@ def test_make_alone_prints_the_targets() -> None:
         "test-all",
         "operators",
         "browser",
+        "docs",
         "lint",
         "format",
         "bench",
