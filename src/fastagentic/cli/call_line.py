@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from . import words
+from fastagentic.core import words
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -11,12 +11,11 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Final
 
 from fastagentic._settings_file import load_settings_file
-from fastagentic.core import config
+from fastagentic.core import config, words
 from fastagentic.core.config import SETTINGS, effective
 from fastagentic.core.environment import HONOURED, is_disabled, unknown_exporters
 from fastagentic.store.location import HOME_VARIABLE, store_home
 
-from . import words
 from .errors import WRONG_USAGE, say, stop
 from .tables import console, print_json
 

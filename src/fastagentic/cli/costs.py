@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
+from fastagentic.core import words
 from fastagentic.core.errors import ConfigError
 from fastagentic.store.location import store_path
 from fastagentic.store.queries.costs import GroupBy, total
 from fastagentic.store.queries.costs import costs as ask_costs
 from fastagentic.store.reader import open_store
 
-from . import words
 from .errors import FAILED, say, stop
 from .options import SINCE_DEFAULT, AsCsv, AsJson, Since, in_words, moment_ago, only_one
 from .tables import Column, print_csv, print_json, print_table

@@ -13,9 +13,9 @@ from rich.padding import Padding
 from rich.text import Text
 
 from fastagentic._settings_file import load_settings_file
+from fastagentic.core import words
 from fastagentic.core.errors import ConfigError
 
-from . import words
 from .errors import FAILED, say
 from .options import AsJson, Since, moment_ago
 from .tables import console, print_json

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
+from fastagentic.core import words
 from fastagentic.core.config import SETTINGS, setting
 from fastagentic.core.errors import ConfigError
 from fastagentic.gateways import litellm, portkey
@@ -18,7 +19,6 @@ from fastagentic.store.location import store_path
 from fastagentic.store.queries.models import seen_models
 from fastagentic.store.reader import open_store
 
-from . import words
 from .errors import FAILED, say, stop
 from .options import AsJson  # noqa: TC001  # typer reads it at run time
 from .tables import Column, console, print_json, print_table

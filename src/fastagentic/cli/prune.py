@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from fastagentic.core import words
 from fastagentic.core.config import SETTINGS
 from fastagentic.core.errors import ConfigError
 from fastagentic.store.location import store_path
@@ -14,7 +15,6 @@ from fastagentic.store.prune import count_older
 from fastagentic.store.prune import prune as delete_older
 from fastagentic.store.reader import open_store, open_to_write
 
-from . import words
 from .errors import say
 from .options import AsJson, moment_ago
 from .tables import print_json

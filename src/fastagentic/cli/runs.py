@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
+from fastagentic.core import words
 from fastagentic.store.location import store_path
 from fastagentic.store.queries.runs import RunOrder
 from fastagentic.store.queries.runs import runs as ask_runs
 from fastagentic.store.reader import open_store
 
-from . import words
 from .errors import say
 from .options import SINCE_DEFAULT, AsCsv, AsJson, Since, in_words, moment_ago, only_one
 from .tables import Column, print_csv, print_json, print_table

@@ -9,18 +9,18 @@ import typer
 from rich.text import Text
 from rich.tree import Tree
 
+from fastagentic.core import words
+from fastagentic.core.words import printable
 from fastagentic.store.location import store_path
 from fastagentic.store.projection import SpanKind
 from fastagentic.store.queries.find_run import find_run
 from fastagentic.store.queries.run_tree import run_tree
 from fastagentic.store.reader import open_store
 
-from . import words
 from .call_line import call_parts
 from .options import AsJson  # noqa: TC001  # typer reads it at run time
 from .runs import json_run
 from .tables import console, print_json
-from .words import printable
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
+from fastagentic.core import words
 from fastagentic.core.config import AMOUNT, read_amount
 from fastagentic.core.errors import ConfigError, StoreError
 from fastagentic.export.spool.survey import survey
 from fastagentic.store.location import store_home
 
-from . import words
 from .errors import FAILED, say, stop, told
 from .options import AsJson  # noqa: TC001  # typer reads it at run time
 from .tables import Column, print_json, print_table

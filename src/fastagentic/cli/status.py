@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from fastagentic.core import words
 from fastagentic.core.errors import StoreError
 from fastagentic.export.spool.survey import survey
 from fastagentic.store.location import store_home, store_path
 from fastagentic.store.queries.status import status as ask_status
 from fastagentic.store.reader import open_store, write_problem
 
-from . import words
 from .config import print_config
 from .errors import FAILED, stop
 from .options import AsJson  # noqa: TC001  # typer reads it at run time

@@ -1,4 +1,4 @@
-"""Numbers as people say them: money, durations, counts, sizes, moments. Pure; tables and trees use it."""
+"""Numbers as people say them: money, durations, counts, sizes, moments. Pure; the command line and the dashboard use it."""
 
 from __future__ import annotations
 
