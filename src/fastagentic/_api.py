@@ -50,6 +50,7 @@ def instrument(
     redact: Callable[[str], str] | None = None,
     propagate: bool | None = None,
     prices: Mapping[str, object] | str | os.PathLike[str] | None = None,
+    budgets: Mapping[str, object] | str | None = None,
     durability: str | None = None,
     logs: bool | None = None,
     tracer_provider: TracerProvider | None = None,
@@ -70,6 +71,8 @@ def instrument(
         prices: own prices and discounts by model, `provider/model` or pattern, USD per million tokens:
             `{"gpt-4o": {"input": 2, "output": 8}, "azure/*": {"discount": 15}}`; or the path of a TOML or JSON file of the
             same. None: the file that `FASTAGENTIC_PRICES` names, if any.
+        budgets: what may be spent, USD, on each `run`, `user`, `tenant` or `endpoint`, and by all in a `month`:
+            `{"run": 0.50, "month": {"usd": 500, "action": "warn"}}`, or text: `run=0.50, month=500`. None: no limits.
         durability: `crash`: a span is on disk before the call returns, so that SIGKILL loses none. None: `normal`, which
             can lose the last second then.
         logs: put `run_id`, `trace_id` and `span_id` on log records. None: no.

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from opentelemetry import trace as otel_trace
 
+from .budgets.metrics import BudgetMetrics
 from .clients import CLIENTS
 from .clients._patch import Patches
 from .core.config import DEFAULT, resolved, setting
@@ -58,6 +59,7 @@ class Instrumentation:
         self.exit_timeout_s: float = setting("exit_timeout")
         prices = resolved("prices", arguments.get("prices"))
         pricing = Pricing(prices.value, source=prices.source)
+        budgets = setting("budgets", arguments.get("budgets"))
         given = arguments.get("tracer_provider")
         # The last that can find fault with a value: nothing is on yet.
         self.destinations = chosen_by_settings(arguments, is_ours=makes_provider(given))
@@ -71,6 +73,7 @@ class Instrumentation:
             content = Content(arguments.get("redact"), on_spans=captures.value, on_events=has_events)
         self._finished = FinishedCalls(arguments.get("meter_provider"), _events() if has_events else None, self._further.made)
         self._self_metrics = SelfMetrics(self._finished.meter, self.destinations)
+        self._budget_metrics = BudgetMetrics(self._finished.meter, budgets)
         observer = Observer(
             self.tracer,
             pricing,
@@ -107,6 +110,7 @@ class Instrumentation:
         if self._logs is not None:
             self._logs.take_off()
         self._self_metrics.take_off()
+        self._budget_metrics.take_off()
         deadline = time.monotonic() + self.exit_timeout_s
         self._finished.close(self.exit_timeout_s)
         closing = [self._further.close] if self._pipeline is None else [self._pipeline.close, self._further.close]

@@ -12,8 +12,9 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
+from .budget import NO_BUDGETS, Budgets, budgets_of, read_budgets
 from .environment import captures_content, chosen_destinations, service_name
-from .errors import ConfigError
+from .errors import BadPart, ConfigError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -113,6 +114,7 @@ WAIT: Final = Kind(read_amount)
 TIMEOUT: Final = Kind(read_wait)
 SIZE: Final = Kind(read_size)
 PRICES: Final = Kind(str, (Mapping, os.PathLike))
+BUDGETS: Final = Kind(read_budgets, (Mapping, Budgets), budgets_of)
 
 Theirs = tuple[Any, str]
 """A value that somebody else's variable gives, and the name of that variable."""
@@ -193,6 +195,10 @@ SETTINGS: Final = {
         Setting(
             "prices", "FASTAGENTIC_PRICES", None, PRICES,
             "the path of a TOML or JSON file", "own prices and discounts, before anybody else's",
+        ),
+        Setting(
+            "budgets", "FASTAGENTIC_BUDGETS", NO_BUDGETS, BUDGETS,
+            "limits in USD such as run=0.50, month=500, month.action=warn", "what may be spent on whom, and in a month",
         ),
         Setting(
             "logs", "FASTAGENTIC_LOGS", False, SWITCH,
@@ -287,8 +293,10 @@ def _read(row: Setting, value: Any, source: str) -> Any:
     try:
         if isinstance(value, str):
             return row.kind.read(value)
+        if isinstance(value, row.kind.types):
+            return row.kind.hold(value)
+    except BadPart as part:
+        raise ConfigError.of(f"{row.name}: {part.key}", part.value, part.accepted, source=source) from None
     except ValueError:
-        raise ConfigError.of(row.name, value, row.accepted, source=source) from None
-    if not isinstance(value, row.kind.types):
-        raise ConfigError.of(row.name, value, row.accepted, source=source)
-    return row.kind.hold(value)
+        pass
+    raise ConfigError.of(row.name, value, row.accepted, source=source)

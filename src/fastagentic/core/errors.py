@@ -22,6 +22,16 @@ class ConfigError(FastagenticError, ValueError):
         return cls(f"{name} ({source}) is {value!r}; it takes {accepted}")
 
 
+class BadPart(ValueError):  # noqa: N818  # becomes a ConfigError where the setting and its source are known
+    """A part of a setting has a value that cannot be used: its key, the value, and what it takes."""
+
+    def __init__(self, key: str, value: object, accepted: str) -> None:
+        super().__init__(f"{key} is {value!r}; it takes {accepted}")
+        self.key = key
+        self.value = value
+        self.accepted = accepted
+
+
 class StoreError(FastagenticError):
     """The local store cannot be read or written; the message says why and how to mend it."""
 

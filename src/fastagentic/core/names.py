@@ -94,6 +94,7 @@ GATEWAY_REQUESTS: Final = "fastagentic.gateway.requests"
 GATEWAY_CACHE_LOOKUPS: Final = "fastagentic.gateway.cache_lookups"
 GATEWAY_RETRIES: Final = "fastagentic.gateway.retries"
 GATEWAY_FALLBACKS: Final = "fastagentic.gateway.fallbacks"
+BUDGET: Final = "fastagentic.budget"  # USD, what may be spent in a month
 EXPORT_DELIVERED: Final = "fastagentic.export.delivered"
 EXPORT_DROPPED: Final = "fastagentic.export.dropped"
 EXPORT_SPOOLED: Final = "fastagentic.export.spooled"
@@ -161,3 +162,27 @@ class Outcome(StrEnum):
     ERROR = "error"
     RESCUED_BY_RETRY = "rescued_by_retry"
     RESCUED_BY_FALLBACK = "rescued_by_fallback"
+
+
+class BudgetScope(StrEnum):
+    """On what a budget's limit is: each run, user, tenant or endpoint, or all together in a month."""
+
+    RUN = "run"
+    USER = "user"
+    TENANT = "tenant"
+    ENDPOINT = "endpoint"
+    MONTH = "month"
+
+
+class BudgetAction(StrEnum):
+    """What happens once a budget is used up: it is said, or the next call is not made."""
+
+    WARN = "warn"
+    STOP = "stop"
+
+
+class Period(StrEnum):
+    """The time after which a budget of a user, tenant or endpoint starts anew, UTC."""
+
+    DAY = "day"
+    MONTH = "month"
