@@ -115,6 +115,7 @@ class Instrumentation:
         self._finished.close(self.exit_timeout_s)
         closing = [self._further.close] if self._pipeline is None else [self._pipeline.close, self._further.close]
         side_by_side(closing, deadline)
+        self._finished.forget()
 
     def _flush_at_end(self) -> None:
         """What the end of the process waits for, and no longer than it was told to."""

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fastagentic.core.call import GatewayFacts
+from fastagentic.core.call import NOT_TOLD, GatewayFacts, Routing
 from fastagentic.core.names import CacheStatus
 from fastagentic.gateways import litellm, portkey
+
+FALLBACK = Routing("fallback")
 
 
 @pytest.mark.parametrize(
@@ -25,13 +28,13 @@ from fastagentic.gateways import litellm, portkey
     ],
 )
 def test_the_target_index_is_the_outermost_one(path: str, index: int | None) -> None:
-    facts = portkey.read_headers({"x-portkey-last-used-option-index": path}, "fallback")
+    facts = portkey.read_headers({"x-portkey-last-used-option-index": path}, FALLBACK)
     assert facts.target_index == index
     assert facts.target_path == (path or None)
 
 
 def test_no_headers_say_nothing() -> None:
-    assert portkey.read_headers({}, None) == GatewayFacts()
+    assert portkey.read_headers({}, NOT_TOLD) == GatewayFacts()
 
 
 @pytest.mark.parametrize(
@@ -46,7 +49,7 @@ def test_providers_are_named_as_the_conventions_name_them(spelling: str, name: s
     st.dictionaries(st.sampled_from(["cache-status", "last-used-option-index", "provider", "retry-attempt-count"]), st.text())
 )
 def test_any_text_in_a_header_is_survived(headers: dict[str, str]) -> None:
-    portkey.read_headers({f"x-portkey-{name}": value for name, value in headers.items()}, "fallback")
+    portkey.read_headers({f"x-portkey-{name}": value for name, value in headers.items()}, FALLBACK)
 
 
 @pytest.mark.parametrize(
@@ -58,10 +61,40 @@ def test_any_text_in_a_header_is_survived(headers: dict[str, str]) -> None:
         ('{"strategy": "fallback"}', None),
         ('{"strategy": {"mode": 3}}', None),
         ("", None),
+        (None, None),
+        ('{"strategy": {"mode": "loadbalance"}, "targets": [1, {"targets": 2}], "name": 3}', "loadbalance"),
     ],
 )
-def test_the_strategy_is_read_from_the_config_as_sent(config: str, mode: str | None) -> None:
-    assert portkey.strategy_of(config) == mode
+def test_the_strategy_is_read_from_the_config_as_sent(config: str | None, mode: str | None) -> None:
+    assert portkey.routing_of(config).mode == mode
+
+
+def test_the_shares_of_a_load_balancer_are_its_weights_and_a_target_without_one_weighs_1() -> None:
+    split = {"strategy": {"mode": "loadbalance"}, "targets": [{"name": "eu", "weight": 3}, {}, {"name": "off", "weight": 0}]}
+    nested = {"strategy": {"mode": "fallback"}, "targets": [split, {"name": "last", "weight": 7}]}
+
+    assert portkey.routing_of(json.dumps(split)).shares == {"eu": 0.75, "config.targets[1]": 0.25, "off": 0}
+    assert portkey.routing_of(json.dumps(nested)).shares == {"eu": 0.75, "config.targets[0].targets[1]": 0.25, "off": 0}
+    assert portkey.routing_of(json.dumps(nested)).names["config.targets[1]"] == "last"
+
+
+@pytest.mark.parametrize("weights", [[], [0, 0], [None], ["many"]], ids=str)
+def test_weights_that_the_gateway_would_not_take_are_no_shares_or_1(weights: list[Any]) -> None:
+    config = {"strategy": {"mode": "loadbalance"}, "targets": [{"weight": weight} for weight in weights]}
+
+    assert sum(portkey.routing_of(json.dumps(config)).shares.values()) in (0, 1)
+
+
+def test_a_fallback_goes_from_the_first_target_to_the_one_that_answered_by_name_where_they_have_one() -> None:
+    second = {"x-portkey-last-used-option-index": "config.targets[1]"}
+    named = portkey.Routing("fallback", {"config.targets[0]": "cheap", "config.targets[1]": "dear"})
+
+    facts = portkey.read_headers(second, named)
+    assert (facts.target_name, facts.fallback_from, facts.fallback_to) == ("dear", "cheap", "dear")
+    facts = portkey.read_headers(second, FALLBACK)
+    assert (facts.target_name, facts.fallback_from, facts.fallback_to) == (None, "config.targets[0]", "config.targets[1]")
+    facts = portkey.read_headers({"x-portkey-last-used-option-index": "config.targets[0]"}, named)
+    assert (facts.target_name, facts.fallback_from, facts.fallback_to) == ("cheap", None, None)
 
 
 def hidden(**fields: Any) -> GatewayFacts:

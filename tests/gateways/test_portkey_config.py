@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fastagentic.core.errors import ConfigError
-from fastagentic.gateways.portkey import strategy_of
+from fastagentic.gateways.portkey import routing_of
 from fastagentic.gateways.portkey_config import PortkeyConfig
 
 if TYPE_CHECKING:
@@ -274,7 +274,7 @@ def test_every_mistake_is_told_at_once() -> None:
 @pytest.mark.parametrize("config", AS_IT_IS.values(), ids=AS_IT_IS)
 def test_a_call_knows_the_strategy_of_the_config_that_was_sent(config: dict[str, Any]) -> None:
     built = PortkeyConfig(**config)
-    assert strategy_of(built.as_json()) == built.mode
+    assert routing_of(built.as_json()).mode == built.mode
 
 
 def test_a_config_is_ascii_as_headers_are() -> None:

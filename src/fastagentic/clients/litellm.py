@@ -13,7 +13,7 @@ from decimal import Decimal
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final
 
-from fastagentic.core.call import LLMCall
+from fastagentic.core.call import NOT_TOLD, LLMCall
 from fastagentic.gateways import litellm as gateway
 from fastagentic.gateways.lent import LITELLM_TAKES, ROUTER_TAKES, litellm_arguments
 from fastagentic.pricing.rates import measure
@@ -77,6 +77,7 @@ def read_request(entry: EntryPoint, instance: Any, arguments: Mapping[str, Any])
         parameters=_openai_shape.read_parameters(arguments),
         usage=asked_usage(shape, arguments),
         is_cache_on=_is_cache_on(arguments),
+        routing=NOT_TOLD if instance is None else gateway.routing_of(instance, name),
     )
 
 

@@ -120,7 +120,7 @@ def read_request(entry: EntryPoint, instance: Any, arguments: Mapping[str, Any])
         server_port=port,
         parameters=_openai_shape.read_parameters(body),
         usage=asked_usage(shape, body),
-        strategy=portkey.strategy_of(headers[portkey.CONFIG_HEADER]) if portkey.CONFIG_HEADER in headers else None,
+        routing=portkey.routing_of(headers.get(portkey.CONFIG_HEADER)),
     )
 
 
@@ -153,7 +153,7 @@ def read_answered_by(call: LLMCall, gateway: str | None, headers: dict[str, str]
     call.gateway = gateway or call.gateway
     facts = NO_FACTS
     if call.gateway == portkey.NAME:
-        facts = portkey.read_headers(headers, call.strategy)
+        facts = portkey.read_headers(headers, call.routing)
         call.provider = portkey.provider_name(facts.provider) if facts.provider else call.provider
     elif call.gateway == litellm.NAME:
         facts = litellm.read_headers(headers, is_stream=call.is_stream)

@@ -94,7 +94,6 @@ def read_request(entry: EntryPoint, instance: Any, arguments: Mapping[str, Any])
     headers, body = _sent_headers(instance, options), body_of(options)
     address, port = _server(options.url if "://" in options.url else str(instance.base_url))
     provider, model = headers.get(gateway.PROVIDER_HEADER), body.get("model")
-    config = headers.get(gateway.CONFIG_HEADER)
     return LLMCall(
         client="portkey",
         gateway="portkey",
@@ -107,7 +106,7 @@ def read_request(entry: EntryPoint, instance: Any, arguments: Mapping[str, Any])
         server_port=port,
         parameters=_openai_shape.read_parameters(body),
         usage=asked_usage(shape, body),
-        strategy=None if config is None else gateway.strategy_of(config),
+        routing=gateway.routing_of(headers.get(gateway.CONFIG_HEADER)),
     )
 
 
@@ -202,7 +201,7 @@ def _read_headers(call: LLMCall, headers: Any) -> None:
     if headers is None:
         return
     lower = {name.lower(): value for name, value in headers.items()}
-    call.facts = gateway.read_headers(lower, call.strategy)
+    call.facts = gateway.read_headers(lower, call.routing)
     if call.facts.provider is not None:
         call.provider = gateway.provider_name(call.facts.provider)
 

@@ -63,6 +63,23 @@ class Cost(NamedTuple):
     rule: str = ""
 
 
+@dataclass(slots=True, frozen=True)
+class Routing:
+    """How a gateway was told to choose a target, and among which. Empty where that is not known.
+
+    `mode` is that of the outermost strategy (`fallback`, `loadbalance`, ...). `names` has what targets are called, by their
+    path (`config.targets[1]`); `shares` what part of the requests each is to have of those that it shares them with, from 0
+    to 1, by its name, or its path where it has none.
+    """
+
+    mode: str | None = None
+    names: Mapping[str, str] = field(default_factory=dict)
+    shares: Mapping[str, float] = field(default_factory=dict)
+
+
+NOT_TOLD: Final = Routing()
+
+
 @dataclass(slots=True, unsafe_hash=True)  # never changed; a frozen one takes four times as long to make
 class GatewayFacts:
     """What the gateway in between said about the call: cache, target, retries, fallback, its own cost.
@@ -79,6 +96,10 @@ class GatewayFacts:
     retries: int | None = None
     retries_exhausted: bool = False
     fallback_used: bool | None = None
+    fallback_from: str | None = None
+    """The target that failed first, where a fallback was used and the gateway's words tell."""
+    fallback_to: str | None = None
+    """The target that was fallen back on."""
     cost_usd: float | None = None
     call_id: str | None = None
     """The id by which the gateway's own log knows the call."""
@@ -139,8 +160,8 @@ class LLMCall:
     server_port: int | None = None
     parameters: dict[str, str | int | float | tuple[str, ...]] = field(default_factory=dict)
     """Request parameters by their attribute name (`gen_ai.request.temperature`, ...)."""
-    strategy: str | None = None
-    """The mode of the gateway config that is sent (`fallback`, `loadbalance`, ...); None when unknown."""
+    routing: Routing = NOT_TOLD
+    """What the gateway was told of the targets to choose from, as far as the client knows it."""
     is_cache_on: bool = False
     """Whether the client looks into a response cache of its own for this call."""
 

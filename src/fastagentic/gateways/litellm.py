@@ -4,9 +4,9 @@ conventions'. Header names and values as measured on the proxy 1.106.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
-from fastagentic.core.call import GatewayFacts
+from fastagentic.core.call import NOT_TOLD, GatewayFacts, Routing
 from fastagentic.core.names import CacheStatus
 
 from ._values import amount, identifier, whole_number
@@ -51,6 +51,7 @@ def read_hidden(hidden: Mapping[str, object], *, is_cache_on: bool, is_stream: b
     headers = hidden.get("additional_headers")
     extra: Mapping[str, object] = headers if isinstance(headers, dict) else {}
     fallbacks = _integer(extra.get("x-litellm-attempted-fallbacks"))
+    group = extra.get("x-litellm-model-group")
     cost = hidden.get("response_cost")
     provider = hidden.get("custom_llm_provider")
     name = hidden.get("model_id")
@@ -61,6 +62,7 @@ def read_hidden(hidden: Mapping[str, object], *, is_cache_on: bool, is_stream: b
         target_name=name if isinstance(name, str) else None,
         retries=_integer(extra.get("x-litellm-attempted-retries")),
         fallback_used=None if fallbacks is None else fallbacks > 0,
+        fallback_to=group if fallbacks and isinstance(group, str) else None,
         cost_usd=float(cost) if isinstance(cost, (int, float)) and not is_stream else None,
         call_id=call_id if isinstance(call_id, str) else None,
     )
@@ -79,6 +81,7 @@ def read_headers(headers: Mapping[str, str], *, is_stream: bool) -> GatewayFacts
         target_name=headers.get("x-litellm-model-id") or None,
         retries=whole_number(headers, "x-litellm-attempted-retries"),
         fallback_used=None if fallbacks is None else fallbacks > 0,
+        fallback_to=headers.get("x-litellm-model-group") or None if fallbacks else None,
         cost_usd=None if is_stream else amount(headers, "x-litellm-response-cost"),
         call_id=identifier(headers, "x-litellm-call-id"),
     )
@@ -87,6 +90,25 @@ def read_headers(headers: Mapping[str, str], *, is_stream: bool) -> GatewayFacts
 def read_models(headers: Mapping[str, str]) -> tuple[str | None, str | None]:
     """The model of the deployment that answered, and the name of its group, which is what the body says."""
     return _deployment(headers)[1], headers.get("x-litellm-model-group") or None
+
+
+def routing_of(router: Any, group: str | None) -> Routing:
+    """The shares of a group's deployments that a Router was given, where it draws one by weight (`simple-shuffle`).
+
+    As it does, the first of weight, requests and tokens a minute that any of them states is what counts; none: all alike.
+    """
+    listed = getattr(router, "model_list", None) or ()
+    deployments = [one for one in listed if one.get("model_name") == group]
+    if getattr(router, "routing_strategy", None) != "simple-shuffle" or len(deployments) <= 1:
+        return NOT_TOLD
+    for stated in ("weight", "rpm", "tpm"):
+        weights = [float(one["litellm_params"].get(stated) or 0) for one in deployments]
+        if sum(weights) > 0:
+            break
+    else:
+        weights = [1.0] * len(deployments)
+    ids = [str((one.get("model_info") or {}).get("id")) for one in deployments]
+    return Routing(shares={name: weight / sum(weights) for name, weight in zip(ids, weights, strict=True)})
 
 
 def _deployment(headers: Mapping[str, str]) -> tuple[str | None, str | None]:

@@ -48,6 +48,10 @@ class FinishedCalls(Worker["OpenCall"]):
         if self._is_collected():
             self._metrics.record((call.call, call.span) for call in ended)
 
+    def forget(self) -> None:
+        """State nothing from here on that is not of a call."""
+        self._metrics.forget()
+
     def _is_collected(self) -> bool:
         provider = self._meter_provider or otel_metrics.get_meter_provider()
         return not type(provider).__module__.startswith("opentelemetry.metrics")  # the API's own placeholder

@@ -6,8 +6,9 @@ first. All attributes are bounded: never a user, session, tenant or run.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
+from opentelemetry.metrics import Observation
 from opentelemetry.trace import set_span_in_context
 
 from fastagentic.core import names
@@ -16,10 +17,10 @@ from fastagentic.core.names import CacheStatus, CostSource
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-    from opentelemetry.metrics import CallbackOptions, Meter, Observation
+    from opentelemetry.metrics import CallbackOptions, Meter
     from opentelemetry.trace import Span
 
-    from fastagentic.core.call import LLMCall
+    from fastagentic.core.call import LLMCall, Routing
 
     Labels = dict[str, str | int]
     Key = tuple[str | int, ...]
@@ -40,6 +41,10 @@ class Metrics:
         self._drain = drain
         # The SDK runs callbacks before it collects, in the same collection: whatever is queued is recorded in time.
         meter.create_observable_gauge("fastagentic.drain", callbacks=[self._before_collection])
+        self._shares: dict[tuple[str, str], float] = {}
+        self._latest: Routing | None = None
+        what = "The part of the requests that a target is to have, as the gateway was told."
+        meter.create_observable_gauge(names.TARGET_WEIGHT, callbacks=[self._told_shares], description=what)
 
     def record(self, calls: Iterable[tuple[LLMCall, Span]]) -> None:
         """Record finished calls. The span is the exemplar of what is measured on it."""
@@ -49,6 +54,7 @@ class Metrics:
             labels = call_labels(call)
             base = tuple(labels.values())
             self._measure(call, labels, span)
+            self._keep_shares(call)
             for name, value, more in counts(call):
                 key = (*base, *more.values())
                 if key not in labels_of:
@@ -69,10 +75,31 @@ class Metrics:
         for gap in call.chunk_gaps_s:  # without an exemplar each: one span has hundreds
             self._gap.record(gap, labels)
 
+    def _keep_shares(self, call: LLMCall) -> None:
+        """What the latest request said of a target; those that came first, where a program makes names without end."""
+        if call.gateway is None or call.routing is self._latest:
+            return
+        self._latest = call.routing
+        for name, share in call.routing.shares.items():
+            key = (call.gateway, name)
+            if key in self._shares or len(self._shares) < MOST_TARGETS:
+                self._shares = {**self._shares, key: share}  # whole: a collection may be reading the other one
+
+    def _told_shares(self, _: CallbackOptions) -> Iterable[Observation]:
+        for (gateway, name), share in self._shares.items():
+            yield Observation(share, {names.GATEWAY: gateway, names.TARGET_NAME: name})
+
+    def forget(self) -> None:
+        """State no share from here on: a gauge cannot be taken off a meter."""
+        self._shares = {}
+
     def _before_collection(self, _: CallbackOptions) -> Iterable[Observation]:
         self._drain()
         return ()
 
+
+MOST_TARGETS: Final = 256
+"""Of how many targets a configured share is stated."""
 
 COUNTERS = (
     names.COST,
@@ -118,8 +145,15 @@ def counts(call: LLMCall) -> list[tuple[str, float, Labels]]:
     if facts.retries:
         found.append((names.GATEWAY_RETRIES, facts.retries, {}))
     if facts.fallback_used:
-        found.append((names.GATEWAY_FALLBACKS, 1, _target(call)))
+        found.append((names.GATEWAY_FALLBACKS, 1, {**_target(call), **_fallback(call)}))
     return found
+
+
+def _fallback(call: LLMCall) -> Labels:
+    """From which target to which, in the gateway's words; from which model to which, where it names no targets."""
+    failed, answered = call.facts.fallback_from or call.model, call.facts.fallback_to or call.response_model
+    ends = ((names.FALLBACK_FROM, failed), (names.FALLBACK_TO, answered))
+    return {name: end for name, end in ends if end is not None}
 
 
 def _target(call: LLMCall) -> Labels:
