@@ -17,7 +17,7 @@ ARGS ?=
 # By file: a file's shared fixtures (a gateway, a workload) are then set up once, not once a process.
 PYTEST := $(BIN)/python -m pytest -n $(N) --dist loadfile
 
-.PHONY: help demo test test-slow test-all operators browser docs lint format bench faults example lock clean remake
+.PHONY: help demo test test-slow test-all operators collector browser docs lint format bench faults example lock clean remake
 
 help:  ## print this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
@@ -35,8 +35,14 @@ test-slow: $(STAMP)  ## what the default tier leaves out: matrices, load, faults
 test-all: $(STAMP) .venv/.group-operators .venv/.group-browser .venv/.group-docs  ## every test there is
 	@$(PYTEST) $(ARGS)
 
+# Exit status 3: what builds them is missing. The tests that need them then say so and skip.
 operators: $(STAMP) .venv/.group-operators  ## collector, Prometheus, dashboards, ClickHouse: the real ones
+	@sh scripts/collector.sh build >/dev/null || [ $$? -eq 3 ]
+	@sh scripts/prometheus.sh build >/dev/null || [ $$? -eq 3 ]
 	@$(PYTEST) -m operators $(ARGS)
+
+collector:  ## build the OpenTelemetry Collector of collector-config/ (8 minutes the first time), print where it is
+	@sh scripts/collector.sh build
 
 browser: $(STAMP) .venv/.group-browser  ## the local dashboard in the system's Chromium
 	@$(PYTEST) -m browser $(ARGS)

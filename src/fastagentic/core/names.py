@@ -61,6 +61,7 @@ RUN_CALLS: Final = "fastagentic.run.calls"
 TAGS: Final = "fastagentic.tags"
 CONTENT: Final = "fastagentic.content"  # the names of the captured content on a span
 TENANT_ID: Final = "fastagentic.tenant.id"
+SAMPLE_FORCE: Final = "fastagentic.sample.force"  # read by the collector's configurations; a user sets it, we do not
 COST_SOURCE: Final = "fastagentic.cost.source"
 COST_SAVED: Final = "fastagentic.cost.saved"
 GATEWAY: Final = "fastagentic.gateway"
