@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from opentelemetry.sdk.metrics import MeterProvider
 from opentelemetry.sdk.metrics.export import InMemoryMetricReader
@@ -12,6 +12,9 @@ from fastagentic.core import names
 from fastagentic.export.destination import Accepted, Later, Malformed
 
 from .test_delivery import Scripted
+
+if TYPE_CHECKING:
+    import pytest
 
 
 def told(reader: InMemoryMetricReader) -> dict[tuple[str, str], float]:
@@ -27,13 +30,13 @@ def told(reader: InMemoryMetricReader) -> dict[tuple[str, str], float]:
     return found
 
 
-def observed(destination: Any, runs: int) -> dict[tuple[str, str], float]:
+def observed(destination: Any, runs: int, flush_s: float = 5) -> dict[tuple[str, str], float]:
     reader = InMemoryMetricReader()
     fastagentic.instrument(destinations=[destination], meter_provider=MeterProvider(metric_readers=[reader]))
     for number in range(runs):
         with fastagentic.run(f"{number}"):
             pass
-    fastagentic.flush(5)
+    fastagentic.flush(flush_s)
     return told(reader)
 
 
@@ -47,6 +50,13 @@ def test_what_had_to_wait_is_counted_once_however_often_it_was_tried() -> None:
     counted = observed(Scripted(Later("503"), Later("503"), Accepted()), runs=3)
     assert counted[names.EXPORT_SPOOLED, "scripted"] == 3
     assert counted[names.EXPORT_DELIVERED, "scripted"] == 3
+
+
+def test_what_waits_is_told_as_long_as_it_waits(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FASTAGENTIC_EXIT_TIMEOUT", "0.1")
+    assert observed(Scripted(*[Later("503")] * 1000), runs=3, flush_s=0.1)[names.EXPORT_WAITING, "scripted"] == 3
+    fastagentic.uninstrument()
+    assert observed(Scripted(Accepted()), runs=3)[names.EXPORT_WAITING, "scripted"] == 0
 
 
 def test_what_was_set_aside_is_not_counted_as_delivered() -> None:

@@ -102,6 +102,7 @@ TARGET_WEIGHT: Final = "fastagentic.gateway.target.weight"
 EXPORT_DELIVERED: Final = "fastagentic.export.delivered"
 EXPORT_DROPPED: Final = "fastagentic.export.dropped"
 EXPORT_SPOOLED: Final = "fastagentic.export.spooled"
+EXPORT_WAITING: Final = "fastagentic.export.waiting"
 
 # Bucket bounds of the conventions: seconds double from 10 ms, tokens quadruple from 1.
 SECONDS_BUCKETS: Final = tuple(0.01 * 2**n for n in range(14))

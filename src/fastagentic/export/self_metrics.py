@@ -1,6 +1,6 @@
-"""What the pipeline says of itself: spans delivered, spooled and dropped, by destination.
+"""What the pipeline says of itself: spans delivered, spooled, dropped and waiting, by destination.
 
-Observable counters: the totals are kept by the deliveries anyway, and are asked for when somebody collects.
+Observable instruments: the numbers are kept by the deliveries anyway, and are asked for when somebody collects.
 """
 
 from __future__ import annotations
@@ -33,6 +33,9 @@ class SelfMetrics:
         self._chosen: Chosen | None = chosen
         for name, (what, count) in COUNTED.items():
             meter.create_observable_counter(name, [self._observer(name, count)], "{span}", what)
+        what = "Spans that are neither delivered nor lost yet, those on disk included."
+        waiting = self._observer(names.EXPORT_WAITING, lambda one: one.waiting)
+        meter.create_observable_gauge(names.EXPORT_WAITING, [waiting], "{span}", what)
 
     def take_off(self) -> None:
         """Say nothing from here on."""
