@@ -53,7 +53,7 @@ def test_what_had_to_wait_is_counted_once_however_often_it_was_tried() -> None:
 
 
 def test_what_waits_is_told_as_long_as_it_waits(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("FASTAGENTIC_EXIT_TIMEOUT", "0.1")
+    monkeypatch.setenv("FASTAGENTIC_EXIT_TIMEOUT", "1s")
     assert observed(Scripted(*[Later("503")] * 1000), runs=3, flush_s=0.1)[names.EXPORT_WAITING, "scripted"] == 3
     fastagentic.uninstrument()
     assert observed(Scripted(Accepted()), runs=3)[names.EXPORT_WAITING, "scripted"] == 0
