@@ -17,7 +17,7 @@ ARGS ?=
 # By file: a file's shared fixtures (a gateway, a workload) are then set up once, not once a process.
 PYTEST := $(BIN)/python -m pytest -n $(N) --dist loadfile
 
-.PHONY: help demo test test-slow test-all operators collector browser docs lint format bench faults example lock clean remake
+.PHONY: help demo test test-slow test-all operators collector dashboards browser docs lint format bench faults example lock clean remake
 
 help:  ## print this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
@@ -43,6 +43,9 @@ operators: $(STAMP) .venv/.group-operators  ## collector, Prometheus, dashboards
 
 collector:  ## build the OpenTelemetry Collector of collector-config/ (8 minutes the first time), print where it is
 	@sh scripts/collector.sh build
+
+dashboards: $(STAMP) .venv/.group-operators  ## write dashboards/*.json from dashboards/src; ARGS="--langfuse URL --runbooks URL"
+	@$(BIN)/python -m dashboards.src $(ARGS)
 
 browser: $(STAMP) .venv/.group-browser  ## the local dashboard in the system's Chromium
 	@$(PYTEST) -m browser $(ARGS)
