@@ -60,7 +60,7 @@ def stored(played: dict[str, Any]) -> dict[str, dict[str, Totals]]:
                 ("tenant", "tenant"),
             )
         }
-        groups["run"] = {row.name or "": _totals(row) for row in runs(connection)}
+        groups["run"] = {row.name or "": _totals(row) for row in runs(connection).rows}
         groups["all"] = {"all": _totals(total(connection))}
         return groups
 

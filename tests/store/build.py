@@ -86,6 +86,10 @@ ATTRIBUTES = {
     "target": "fastagentic.target.path",
     "stream_end": "fastagentic.stream.end",
     "attempt": "fastagentic.attempt.number",
+    "first_chunk": "gen_ai.response.time_to_first_chunk",
+    "cache_read": "gen_ai.usage.cache_read.input_tokens",
+    "cache_write": "gen_ai.usage.cache_creation.input_tokens",
+    "reasoning": "gen_ai.usage.reasoning.output_tokens",
 }
 
 

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from fastagentic.store.file import StoreFile
 from fastagentic.store.projection import project
 from fastagentic.store.queries.costs import CostRow, GroupBy, costs, total
+from fastagentic.store.queries.scope import Scope
 from fastagentic.store.reader import open_store
 
 from .build import HOUR_NS, RUN_ID, call, priced, run, store
@@ -26,12 +27,12 @@ if TYPE_CHECKING:
 
 def groups(path: Path, by: GroupBy, **options: Any) -> dict[str | None, CostRow]:
     with open_store(path) as connection:
-        return {row.key: row for row in costs(connection, by=by, **options)}
+        return {row.key: row for row in costs(connection, Scope(**options), by=by)}
 
 
 def in_all(path: Path, **options: Any) -> Sums:
     with open_store(path) as connection:
-        return total(connection, **options)
+        return total(connection, Scope(**options))
 
 
 @pytest.mark.parametrize(
@@ -51,6 +52,10 @@ def in_all(path: Path, **options: Any) -> Sums:
         ("endpoint", {"run_id": "f" * 32}, None),
         ("run", {}, RUN_ID),
         ("gateway", {"gateway": "portkey"}, "portkey"),
+        ("outcome", {}, "ok"),
+        ("outcome", {"error": "RateLimitError", "retries": 2}, "error"),
+        ("outcome", {"retries": 2}, "rescued_by_retry"),
+        ("outcome", {"retries": 2, "fallback": True}, "rescued_by_fallback"),
     ],
 )
 def test_a_call_is_in_the_group_of(tmp_path: Path, by: str, facts: dict[str, Any], key: str | None) -> None:

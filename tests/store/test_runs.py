@@ -13,6 +13,7 @@ from fastagentic.store.projection import SpanKind
 from fastagentic.store.queries.find_run import find_run
 from fastagentic.store.queries.run_tree import SpanNode, run_tree
 from fastagentic.store.queries.runs import RunOrder, RunRow, runs
+from fastagentic.store.queries.scope import Scope
 from fastagentic.store.reader import open_store
 from fastagentic.store.rows import StoredSpan
 
@@ -22,9 +23,9 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
-def listed(path: Path, **options: object) -> list[RunRow]:
+def listed(path: Path, since_ns: int | None = None, **options: object) -> list[RunRow]:
     with open_store(path) as connection:
-        return runs(connection, **options)  # type: ignore[arg-type]
+        return list(runs(connection, Scope(since_ns=since_ns), **options).rows)  # type: ignore[arg-type]
 
 
 def found(path: Path, text: str) -> str:

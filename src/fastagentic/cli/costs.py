@@ -12,6 +12,7 @@ from fastagentic.core.errors import ConfigError
 from fastagentic.store.location import store_path
 from fastagentic.store.queries.costs import GroupBy, total
 from fastagentic.store.queries.costs import costs as ask_costs
+from fastagentic.store.queries.scope import Scope
 from fastagentic.store.reader import open_store
 
 from .errors import FAILED, say, stop
@@ -44,10 +45,10 @@ def costs(
     """
     only_one(as_json, as_csv)
     _check_limit(fail_over)
-    since_ns = moment_ago("--since", since)
+    scope = Scope(since_ns=moment_ago("--since", since))
     with open_store(store_path()) as connection:
-        rows = ask_costs(connection, by=by, since_ns=since_ns)
-        sums = total(connection, since_ns=since_ns)
+        rows = ask_costs(connection, scope, by=by)
+        sums = total(connection, scope)
     if as_json:
         print_json([_json_row(by, row) for row in rows])
     elif as_csv:

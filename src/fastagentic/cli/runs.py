@@ -10,6 +10,7 @@ from fastagentic.core import words
 from fastagentic.store.location import store_path
 from fastagentic.store.queries.runs import RunOrder
 from fastagentic.store.queries.runs import runs as ask_runs
+from fastagentic.store.queries.scope import Scope
 from fastagentic.store.reader import open_store
 
 from .errors import say
@@ -54,17 +55,17 @@ def runs(
 ) -> None:
     """The recent runs: duration, calls, tokens, cost."""
     only_one(as_json, as_csv)
-    since_ns = moment_ago("--since", since)
+    scope = Scope(since_ns=moment_ago("--since", since))
     with open_store(store_path()) as connection:
-        found = ask_runs(connection, since_ns=since_ns, limit=limit, order=sort, lone_calls=lone_calls)
+        page = ask_runs(connection, scope, limit=limit, order=sort, lone_calls=lone_calls)
     if as_json:
-        print_json([json_run(row) for row in found])
+        print_json([json_run(row) for row in page.rows])
     elif as_csv:
-        print_csv(NAMES, [json_run(row) for row in found])
-    elif found:
-        print_table(_COLUMNS, [_cells(row) for row in found])
-        if len(found) == limit:
-            say(f"The first {limit}; `--limit` shows more. `fastagentic show RUN` opens one.")
+        print_csv(NAMES, [json_run(row) for row in page.rows])
+    elif page.rows:
+        print_table(_COLUMNS, [_cells(row) for row in page.rows])
+        if page.total > limit:
+            say(f"The first {limit} of {words.count(page.total)}; `--limit` shows more. `fastagentic show RUN` opens one.")
     else:
         _say_empty(since)
 

@@ -28,6 +28,7 @@ from fastagentic.core.errors import FastagenticError
 from fastagentic.store.location import store_path
 from fastagentic.store.queries.costs import GroupBy, costs, total
 from fastagentic.store.queries.runs import RunOrder, runs
+from fastagentic.store.queries.scope import Scope
 from fastagentic.store.reader import open_store
 
 from .plan import plan
@@ -101,10 +102,11 @@ def _introduce(target: Console, ready: Stage) -> None:
 def _tell(target: Console, played: Played, started_ns: int, home: Home) -> None:
     if not played.was_delivered:
         target.print("Not everything reached the store in time; the tables below are incomplete.", style="yellow")
+    scope = Scope(since_ns=started_ns)
     with open_store(store_path()) as connection:
-        groups = costs(connection, by=GroupBy.MODEL, since_ns=started_ns)
-        sums = total(connection, since_ns=started_ns)
-        dearest = runs(connection, since_ns=started_ns, order=RunOrder.COST, limit=MOST_EXPENSIVE)
+        groups = costs(connection, scope, by=GroupBy.MODEL)
+        sums = total(connection, scope)
+        dearest = runs(connection, scope, order=RunOrder.COST, limit=MOST_EXPENSIVE).rows
     target.print()
     _print_table(
         target,

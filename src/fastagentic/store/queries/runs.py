@@ -1,19 +1,19 @@
-"""Which runs there were and what each came to. Asked by `fastagentic runs` and `fastagentic show`."""
+"""Which runs there were and what each came to. Asked by `fastagentic runs`, `fastagentic show` and the dashboard."""
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Final
 
+from .calls import tags_of
+from .scope import EVERYTHING, Condition, calls_in, runs_in
 from .sums import SUM_COLUMNS, Sums, sums_of
 
 if TYPE_CHECKING:
     import sqlite3
-    from collections.abc import Iterable
 
-    Parameters = dict[str, int | str]
+    from .scope import Scope
 
 
 class RunOrder(StrEnum):
@@ -22,6 +22,10 @@ class RunOrder(StrEnum):
     STARTED = "started"
     COST = "cost"
     DURATION = "duration"
+    CALLS = "calls"
+    TOKENS = "tokens"
+    ERRORS = "errors"
+    SAVED = "saved"
 
 
 @dataclass(slots=True, frozen=True, kw_only=True)
@@ -47,6 +51,14 @@ class RunRow(Sums):
         return (self.ended_ns - self.started_ns) / 1e9
 
 
+@dataclass(slots=True, frozen=True)
+class RunPage:
+    """Some of the runs in a scope, and how many there are in all."""
+
+    rows: tuple[RunRow, ...]
+    total: int
+
+
 _FACTS: Final = (
     "run_id", "is_run", "external_id", "name", "user_id", "session_id", "tenant_id", "tags",
     "started_ns", "ended_ns", "status", "error_type",
@@ -69,25 +81,26 @@ _LONE_CALLS: Final = f"""
 
 def runs(
     connection: sqlite3.Connection,
+    scope: Scope = EVERYTHING,
     *,
-    since_ns: int | None = None,
-    limit: int | None = None,
     order: RunOrder = RunOrder.STARTED,
+    is_ascending: bool = False,
+    limit: int | None = None,
+    offset: int = 0,
     lone_calls: bool = False,
-) -> list[RunRow]:
-    """The runs started since `since_ns` (nanoseconds since the epoch), with `lone_calls` also what belongs to no run."""
-    parameters: Parameters = {"since": since_ns or 0}
-    found = _select(connection, _RUNS, "runs.started_ns >= :since", parameters)
+) -> RunPage:
+    """The runs in `scope`, with `lone_calls` also what belongs to no run: `limit` of them from the `offset`th on."""
+    found = _select(connection, _RUNS, runs_in(scope))
     if lone_calls:
-        found += _select(connection, _LONE_CALLS, "calls.started_ns >= :since", parameters)
-    found.sort(key=_ORDER_KEYS[order], reverse=True)
-    return found[:limit]
+        found += _select(connection, _LONE_CALLS, calls_in(scope))
+    found.sort(key=_ORDER_KEYS[order], reverse=not is_ascending)
+    return RunPage(tuple(found[offset:][:limit]), len(found))
 
 
 def run(connection: sqlite3.Connection, run_id: str) -> RunRow | None:
     """The run with this id (32 hex digits), or the calls that bear it, or None."""
     for query, column in ((_RUNS, "runs.run_id"), (_LONE_CALLS, "calls.run_id")):
-        found = _select(connection, query, f"{column} = :run_id", {"run_id": run_id})
+        found = _select(connection, query, Condition(f"{column} = ?", (run_id,)))
         if found:
             return found[0]
     return None
@@ -97,19 +110,19 @@ _ORDER_KEYS: Final = {
     RunOrder.STARTED: lambda row: (row.started_ns, row.run_id),
     RunOrder.COST: lambda row: (row.cost_usd or 0.0, row.started_ns),
     RunOrder.DURATION: lambda row: (row.duration_s, row.started_ns),
+    RunOrder.CALLS: lambda row: (row.calls, row.started_ns),
+    RunOrder.TOKENS: lambda row: (row.tokens, row.started_ns),
+    RunOrder.ERRORS: lambda row: (row.errors, row.started_ns),
+    RunOrder.SAVED: lambda row: (row.saved_usd, row.started_ns),
 }
 
 
-def _select(connection: sqlite3.Connection, query: str, where: str, parameters: Parameters) -> list[RunRow]:
-    return [_run_row(row) for row in connection.execute(query.format(where=where), parameters)]
+def _select(connection: sqlite3.Connection, query: str, condition: Condition) -> list[RunRow]:
+    found = connection.execute(query.format(where=condition.where), condition.parameters)
+    return [_run_row(row) for row in found]
 
 
 def _run_row(row: tuple[Any, ...]) -> RunRow:
     facts = dict(zip(_FACTS, row, strict=False))
     facts |= {"is_run": bool(facts["is_run"]), "tags": tuple(tags_of(facts["tags"]))}
     return RunRow(**facts, **sums_of(row[len(_FACTS) :]))
-
-
-def tags_of(column: object) -> Iterable[str]:
-    """The tags in a column of JSON."""
-    return json.loads(column) if isinstance(column, str) else ()

@@ -1,0 +1,106 @@
+"""How long calls took: quantiles from bins that can be added up, over any group of calls.
+
+A bin covers durations that agree in their first digits, so that a quantile is off by at most `RELATIVE_ERROR`. Bins of
+different groups and hours simply add up, which exact quantiles do not.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import defaultdict
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from . import sql
+from .dimensions import DIMENSIONS
+from .scope import calls_in
+
+if TYPE_CHECKING:
+    import sqlite3
+    from collections.abc import Mapping, Sequence
+
+    from .scope import Scope
+
+    Keys = tuple[str | int | None, ...]
+
+RELATIVE_ERROR: Final = 0.025
+"""Half the width of the widest bins over their middle: 100 to 105, and 200 to 210."""
+
+_DIGITS: Final = 128
+_COARSE_FROM: Final = 40
+
+
+@dataclass(slots=True, frozen=True)
+class Quantiles:
+    """The median and the 95th percentile in seconds, of how many values."""
+
+    p50_s: float
+    p95_s: float
+    count: int
+
+
+@dataclass(slots=True, frozen=True)
+class Latency:
+    """How long a group of calls took, and how long its streams took to the first chunk. None: there were none."""
+
+    duration: Quantiles | None = None
+    first_chunk: Quantiles | None = None
+
+
+NO_LATENCY: Final = Latency()
+
+
+def latencies(connection: sqlite3.Connection, scope: Scope, by: Sequence[str] = ()) -> dict[Keys, Latency]:
+    """The latency of each group of the calls in `scope`, by the values of the dimensions `by`, in that order."""
+    return {keys: Latency(*map(quantiles, bins)) for keys, bins in _bins(connection, scope, by).items()}
+
+
+def latency(connection: sqlite3.Connection, scope: Scope) -> Latency:
+    """The latency of all calls in `scope`."""
+    return latencies(connection, scope).get((), NO_LATENCY)
+
+
+def quantiles(bins: Mapping[int, int]) -> Quantiles | None:
+    """The quantiles (nearest rank) of how many durations lie in which bin."""
+    count = sum(bins.values())
+    if count <= 0:
+        return None
+    ranks = iter((math.ceil(0.50 * count), math.ceil(0.95 * count)))
+    rank, seen, found = next(ranks), 0, []
+    for number in sorted(bins):
+        seen += bins[number]
+        while seen >= rank:
+            found.append(seconds_of(number))
+            rank = next(ranks, count + 1)
+    return Quantiles(found[0], found[1], count)
+
+
+def seconds_of(number: int) -> float:
+    """The duration that stands for a bin: at most `RELATIVE_ERROR` from any that lies in it."""
+    digits, step = divmod(number, _DIGITS)
+    if not digits:
+        return 0.0
+    lowest, width = (step * 5, 5) if step < _COARSE_FROM else ((step - 20) * 10, 10)
+    middle = 2 * lowest * (lowest + width) / (2 * lowest + width)
+    return float(f"{middle:.4g}e{digits - 12}")  # three digits of nanoseconds
+
+
+def _bins(connection: sqlite3.Connection, scope: Scope, by: Sequence[str]) -> dict[Keys, tuple[dict[int, int], dict[int, int]]]:
+    found: dict[Keys, tuple[dict[int, int], dict[int, int]]] = defaultdict(lambda: ({}, {}))
+    for at, nanoseconds in enumerate(("calls.duration_ns", sql.FIRST_CHUNK_NS)):
+        for *keys, number, calls in connection.execute(*_query(scope, by, nanoseconds)):
+            found[tuple(keys)][at][number] = calls
+    return found
+
+
+def _query(scope: Scope, by: Sequence[str], nanoseconds: str) -> tuple[str, tuple[str | int, ...]]:
+    dimensions = [DIMENSIONS[name] for name in by]
+    where, parameters = calls_in(scope)
+    selected = ", ".join((*(dimension.key for dimension in dimensions), sql.bin_of(nanoseconds)))
+    joins = " ".join(dict.fromkeys(dimension.joins for dimension in dimensions))
+    groups = ", ".join(str(number + 1) for number in range(len(by) + 1))
+    return (
+        f"SELECT {selected}, COUNT(*) FROM calls {joins}"  # noqa: S608  # SQL of our own
+        f" WHERE {where} AND {nanoseconds} IS NOT NULL GROUP BY {groups}",
+        parameters,
+    )
