@@ -69,7 +69,7 @@ def single_calls(rounds: int, seed: int) -> Plan:
 
 def special(litellm: Any, ready: Stage) -> None:
     """What no plan has: a run that is to be kept, a slow call, a secret in the prompt, spans of other instrumentations."""
-    question = {"model": NEWER, "api_key": "sk-demo", "api_base": ready.stand_in.url("ok")}
+    question = {"model": NEWER, "api_key": "sk-demo", "api_base": ready.stand_in.url("ok"), "caching": False}
     message = [{"role": "user", "content": "Which discount was agreed?"}]
     with run("forced"):
         trace.get_current_span().set_attribute(names.SAMPLE_FORCE, True)
