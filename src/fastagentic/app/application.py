@@ -7,7 +7,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, Protocol, runtime_checkable
 
 from fastapi import FastAPI
 from fastapi.exceptions import RequestValidationError
@@ -165,7 +165,9 @@ class App:
         self.hooks += hooks_of([hook], "App.add_hook(...)")
 
     def mount(self, path: str, application: ASGIApp, name: str | None = None) -> None:
-        """Serve another ASGI application below a path."""
+        """Serve another ASGI application below a path; the dashboard, behind this App's `authenticate` where it has one."""
+        if self.authenticate is not None and isinstance(application, Guardable):
+            application = application.behind(self.authenticate)
         self.fastapi.mount(path, application, name)
 
     @property
@@ -206,6 +208,18 @@ class App:
         await afire("on_shutdown", self, Chain(self.hooks))
         with FLUSH:
             await asyncio.to_thread(_api.flush, setting("exit_timeout"))
+
+
+@runtime_checkable
+class Guardable(Protocol):
+    """An ASGI application that lets in whom another one knows."""
+
+    def behind(self, authenticate: Authenticate) -> ASGIApp:
+        """The same application behind `authenticate`."""
+        ...
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """As ASGI has it."""
 
 
 def _maker(app: App) -> FrameType:

@@ -9,6 +9,7 @@ import typer
 from fastagentic._version import __version__
 
 from .costs import costs
+from .dashboard import dashboard
 from .demo import demo
 from .doctor import doctor
 from .errors import told
@@ -21,7 +22,7 @@ from .show import show
 from .spool import spool
 from .status import status
 
-COMMANDS: Final = (costs, runs, show, prices, status, doctor, prune, run, serve, demo)
+COMMANDS: Final = (costs, runs, show, dashboard, prices, status, doctor, prune, run, serve, demo)
 
 app = typer.Typer(
     name="fastagentic",

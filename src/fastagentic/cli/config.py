@@ -16,6 +16,7 @@ from fastagentic.core.config import SETTINGS, effective
 from fastagentic.core.environment import HONOURED, is_disabled, unknown_exporters
 from fastagentic.store.location import HOME_VARIABLE, store_home
 
+from .dashboard import TOKEN_VARIABLE
 from .errors import WRONG_USAGE, say, stop
 from .tables import console, print_json
 
@@ -80,7 +81,13 @@ def _notes() -> Iterator[str]:
         yield "switched off: no spans, metrics or store (OTEL_SDK_DISABLED or OTEL_PYTHON_DISABLED_INSTRUMENTATIONS)"
     for name in unknown_exporters(os.environ):
         yield f"OTEL_TRACES_EXPORTER names {name}, which is no destination of fastagentic; it is left out"
-    known = {HOME_VARIABLE, "FASTAGENTIC_GATEWAY_DIR", "FASTAGENTIC_RUN_PID", *(row.env for row in SETTINGS.values())}
+    known = {
+        HOME_VARIABLE,
+        "FASTAGENTIC_GATEWAY_DIR",
+        "FASTAGENTIC_RUN_PID",
+        TOKEN_VARIABLE,
+        *(row.env for row in SETTINGS.values()),
+    }
     for variable in sorted(os.environ):
         if variable.startswith("FASTAGENTIC_") and variable not in known:
             yield f"{variable} is no variable of fastagentic"

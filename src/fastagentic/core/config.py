@@ -228,6 +228,10 @@ SETTINGS: Final = {
             "keep", "FASTAGENTIC_KEEP", 30 * 86400.0, TIME,
             DURATION, "how long the local store keeps calls",
         ),
+        Setting(
+            "trace_url", "FASTAGENTIC_TRACE_URL", None, TEXT,
+            "a URL with {trace_id} in it, or the address of a Grafana", "where else the dashboard's link shows a run",
+        ),
     )
 }  # fmt: skip
 
