@@ -16,7 +16,7 @@ from .configs import KEYS
 from .process import wait_until
 from .prometheus import Prometheus
 from .workload import performed
-from .workload_program import SECRET
+from .workload_program import FOREIGN_CALL, FOREIGN_CONTENT, SECRET
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -166,7 +166,7 @@ def test_a_cheap_run_is_not_kept(outcome: Outcome) -> None:
 
 def test_every_call_is_a_fact_sampled_or_not(outcome: Outcome) -> None:
     ours = {(span["trace_id"], span["span_id"]) for span in outcome.truth.spans()}
-    found = [(fact["trace_id"], fact["span_id"]) for fact in outcome.facts]
+    found = [(fact["trace_id"], fact["span_id"]) for fact in outcome.facts if fact["name"] != FOREIGN_CALL]
     assert set(found) == ours
     assert len(found) == len(ours)
 
@@ -202,7 +202,7 @@ def test_calls_and_errors_are_counted_before_sampling(outcome: Outcome) -> None:
     ]  # fmt: skip
     assert sum(value for _, value in calls) == sums.calls
     assert sum(value for labels, value in calls if labels["status_code"] == "STATUS_CODE_ERROR") == sums.errors
-    assert total(outcome.scraped, "traces_span_metrics_calls_total") == len(ours) + 2  # of other instrumentations
+    assert total(outcome.scraped, "traces_span_metrics_calls_total") == len(ours) + 3  # of other instrumentations
     assert total(outcome.scraped, "gen_ai_client_operation_duration_seconds_count") == sums.calls
 
 
@@ -256,9 +256,8 @@ def test_langfuse_gets_no_trace_without_an_llm(outcome: Outcome) -> None:
 
 
 def test_content_goes_to_langfuse_alone(outcome: Outcome) -> None:
-    said = b"You are the assistant of a trading company"
-    assert said in outcome.raw["langfuse"]
-    assert {name for name, raw in outcome.raw.items() if said in raw} == {"langfuse"}
+    for said in ("You are the assistant of a trading company", FOREIGN_CONTENT):
+        assert {name for name, raw in outcome.raw.items() if said.encode() in raw} == {"langfuse"}, said
     for span in outcome.backend:
         assert not {names.INPUT_MESSAGES, names.OUTPUT_MESSAGES, names.SYSTEM_INSTRUCTIONS} & set(span.attributes)
         if names.OPERATION_NAME in span.attributes:

@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 
 SECRET = "sk-" + "a1B2c3D4e5F6g7H8i9J0" * 2
 """Looks like a key; a prompt and an attribute hold it."""
+FOREIGN_CALL, FOREIGN_CONTENT = "a call that others saw", "What does clause 7 say of notice periods?"
+"""A span of another instrumentation, and the prompt as it writes it down."""
 FLUSH_S = 30.0
 TENANTS = ("acme", "globex")
 
@@ -77,11 +79,16 @@ def special(litellm: Any, ready: Stage) -> None:
     with run("slow"):
         litellm.completion(messages=message, **{**question, "api_base": ready.stand_in.url("slow-1500ms")})
     with run("secret"):
+        trace.get_current_span().set_attribute(names.SAMPLE_FORCE, True)
         litellm.completion(messages=[{"role": "user", "content": f"My key is {SECRET}, is it safe?"}], **question)
         tracer = trace.get_tracer("another.instrumentation")
         with tracer.start_as_current_span("POST /orders") as span:
             span.set_attribute("http.request.header.authorization", f"Bearer {SECRET}")
             span.set_attribute("app.api_key", SECRET)
+        with tracer.start_as_current_span(FOREIGN_CALL) as span:
+            span.set_attribute(names.OPERATION_NAME, "chat")
+            span.set_attribute("input.value", FOREIGN_CONTENT)
+            span.set_attribute("gen_ai.prompt.0.content", FOREIGN_CONTENT)
             span.set_attribute("url.full", f"http://127.0.0.1/orders?key={SECRET}")
     litellm.completion(messages=message, **question)  # outside any run: a trace of its own
     with trace.get_tracer("another.instrumentation").start_as_current_span("GET /health"):
