@@ -17,7 +17,7 @@ ARGS ?=
 # By file: a file's shared fixtures (a gateway, a workload) are then set up once, not once a process.
 PYTEST := $(BIN)/python -m pytest -n $(N) --dist loadfile
 
-.PHONY: help demo test test-slow test-all operators collector dashboards browser docs lint format bench faults example lock clean remake
+.PHONY: help demo test test-slow test-all operators collector dashboards pictures browser docs lint format bench faults example lock clean remake
 
 help:  ## print this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
@@ -46,6 +46,9 @@ collector:  ## build the OpenTelemetry Collector of collector-config/ (8 minutes
 
 dashboards: $(STAMP) .venv/.group-operators  ## write dashboards/*.json from dashboards/src; ARGS="--langfuse URL --runbooks URL"
 	@$(BIN)/python -m dashboards.src $(ARGS)
+
+pictures: $(STAMP) .venv/.group-operators  ## draw docs/images/dashboard-*.png: a preview of each Grafana dashboard, with live data
+	@$(BIN)/python scripts/dashboard_pictures.py $(ARGS)
 
 browser: $(STAMP) .venv/.group-browser  ## the local dashboard in the system's Chromium
 	@$(PYTEST) -m browser $(ARGS)

@@ -37,7 +37,7 @@ def error_share() -> Panel:
 @BOARD.panel(2, "Rescued calls", row=NOW, width=4, height=4)
 def rescued() -> Panel:
     """Calls in the selected time range that a retry or a fallback of the gateway saved from failing."""
-    return look.number(units.Short, promql.in_range(REQUESTS, RESCUED), ((None, look.GREEN),)).decimals(0)
+    return look.number(units.Short, promql.in_range(REQUESTS, RESCUED), ((None, look.GREEN),))
 
 
 @BOARD.panel(3, "Answered by a fallback", row=NOW, width=4, height=4, runbook=FALLBACKS)
@@ -84,7 +84,7 @@ def errors_by_type() -> Panel:
 
 @BOARD.panel(9, "Error rate by service", row=OUTCOMES, runbook=ERRORS)
 def errors_by_service() -> Panel:
-    """Share of calls that failed. 14.4 times the objective's 1% over 5 minutes and an hour raises the alert."""
+    """Share of calls that failed. 14.4 times the objective's 1% over an hour raises the alert."""
     failed, calls = promql.per_second(CALLS, promql.FAILED, by=SERVICES), promql.per_second(CALLS, by=SERVICES)
     steps: look.Steps = ((None, look.GREEN), (0.01, look.ORANGE), (0.144, look.RED))
     return look.lines(units.PercentUnit, (promql.share(failed, calls), f"{{{{{series.SERVICE}}}}}"), steps=steps)
@@ -92,11 +92,10 @@ def errors_by_service() -> Panel:
 
 @BOARD.panel(10, "Rate-limited calls", row=OUTCOMES)
 def rate_limited() -> Panel:
-    """Calls a second that failed because a provider or gateway limits their rate, by model."""
+    """Share of calls that failed because a provider or a gateway limits their rate, by model."""
     limited = f'{series.ERROR_TYPE}=~".*RateLimit.*|429"'
-    return look.lines(
-        units.RequestsPerSecond, (promql.per_second(CALLS, limited, by=(series.MODEL,)), f"{{{{{series.MODEL}}}}}")
-    )
+    part, whole = promql.per_second(CALLS, limited, by=(series.MODEL,)), promql.per_second(CALLS, by=(series.MODEL,))
+    return look.lines(units.PercentUnit, (promql.share(part, whole), f"{{{{{series.MODEL}}}}}"))
 
 
 @BOARD.panel(11, "Error rate by model", row=OUTCOMES, width=16)
@@ -112,7 +111,7 @@ def errors_by_model() -> Panel:
 def fallback_matrix() -> Panel:
     """How many calls in the selected time range went from one target (down) to another (across)."""
     by = promql.in_range(series.FALLBACKS, by=(series.FALLBACK_FROM, series.FALLBACK_TO))
-    return look.matrix_of_now(units.Short, f"round({by})", series.FALLBACK_FROM, series.FALLBACK_TO).decimals(0)
+    return look.matrix_of_now(units.Short, f"round({by})", {series.FALLBACK_FROM: "from", series.FALLBACK_TO: "to"})
 
 
 @BOARD.panel(13, "Fallback rate by service", row=RESCUE, runbook=FALLBACKS)
@@ -133,8 +132,10 @@ def retries_by_model() -> Panel:
 def share_of_targets() -> str:
     """Each target's part of the requests that the gateway spreads over targets whose weight it was told."""
     by_target = promql.per_second(REQUESTS, by=TARGETS)
-    weighed = f"({by_target} and on ({', '.join(TARGETS)}) {WEIGHTS})"
-    return f"{weighed} / on ({series.GATEWAY}) group_left sum by ({series.GATEWAY}) {weighed}"
+    answered = f"({by_target} and {WEIGHTS})"
+    all_of_them = f"sum by ({series.GATEWAY}) ({answered})"
+    # A target that answers nothing at all has no series, and is the one to see.
+    return f"({answered} or 0 * {WEIGHTS}) / on ({series.GATEWAY}) group_left {all_of_them}"
 
 
 @BOARD.panel(15, "Load by target", row=BALANCE)
@@ -154,13 +155,13 @@ def load_against_weight() -> Panel:
 @BOARD.panel(17, "Drift from configured weight", row=BALANCE)
 def drift_from_weight() -> Panel:
     """A target's share of the balanced calls less its configured one. Drift that lasts: a target fails or is left out."""
-    drift = f"({share_of_targets()}) - on ({', '.join(TARGETS)}) {WEIGHTS}"
+    drift = f"({share_of_targets()}) - {WEIGHTS}"
     return look.lines(units.PercentUnit, (drift, TARGET_LEGEND)).axis_centered_zero(True)
 
 
 @BOARD.panel(18, "Cache hit rate by model", row=CACHED, width=12, runbook=CACHE)
 def hits_by_model() -> Panel:
-    """Share of lookups that the gateways' caches answered. Half of what it was a day ago raises the alert."""
+    """Share of lookups that the gateways' caches answered. Half of what it was at this hour yesterday raises the alert."""
     part, whole = (promql.per_second(series.CACHE_LOOKUPS, *where, by=(series.MODEL,)) for where in ((HIT,), ()))
     return look.lines(units.PercentUnit, (promql.share(part, whole), f"{{{{{series.MODEL}}}}}")).max(1)
 

@@ -149,9 +149,9 @@ def prompt_cache() -> Panel:
     """Share of input tokens in the selected time range that were read from the provider's own prompt cache, by model."""
     read, asked = (_attribute(name) for name in (names.CACHE_READ_TOKENS, names.INPUT_TOKENS))
     return look.table_of(
-        {"cached_share": units.PercentUnit, "input_tokens": units.Short, "cached_tokens": units.Short},
-        f"""SELECT SpanAttributes['{names.REQUEST_MODEL}'] AS model, sum({asked}) AS input_tokens, sum({read}) AS cached_tokens,
-                   cached_tokens / input_tokens AS cached_share
+        {"cached": units.PercentUnit, "input_tokens": units.Short},
+        f"""SELECT SpanAttributes['{names.REQUEST_MODEL}'] AS model, sum({asked}) AS input_tokens,
+                   sum({read}) / input_tokens AS cached
             FROM {clickhouse.SPANS} WHERE {clickhouse.SPANS_IN_RANGE}
             GROUP BY model HAVING input_tokens > 0 ORDER BY input_tokens DESC LIMIT 50""",
     )

@@ -18,12 +18,15 @@ BOARD = Board(
 )
 MONTH_S = 30 * 86400
 NOW, GOES, UNIT, WHO = "Spend", "Where it goes", "Unit cost", "Who spends it (ClickHouse)"
-BURN_6H = f'service:llm_budget_burn:ratio_rate6h{{{series.SERVICE}=~"$service"}}'
-BURN_1H = f'service:llm_budget_burn:ratio_rate1h{{{series.SERVICE}=~"$service"}}'
 BY_MODEL = (series.MODEL,)
 MODEL_LEGEND = f"{{{{{series.MODEL}}}}}"
 SERVICE_LEGEND = f"{{{{{series.SERVICE}}}}}"
 TO_RUNS = f"/d/fastagentic-run-explorer?var-model=${{__field.labels.{series.MODEL}}}&${{__url_time_range}}"
+
+
+def burn_over(window: str) -> str:
+    """The recording rule of `rules/`: how many times faster than its budget allows each service spent over the window."""
+    return f'service:llm_budget_burn:ratio_rate{window}{{{series.SERVICE}=~"$service"}}'
 
 
 @BOARD.panel(1, "Spend in range", row=NOW, width=4, height=4)
@@ -35,20 +38,20 @@ def spend_in_range() -> Panel:
 @BOARD.panel(2, "Projected month", row=NOW, width=4, height=4)
 def projected_month() -> Panel:
     """USD that 30 days cost if all go on as the last 24 hours did."""
-    return look.number(units.Dollars, f"{MONTH_S} * {promql.over(series.COST, '1d')}").decimals(0)
+    return look.number(units.Dollars, f"{MONTH_S} * {promql.over(series.COST, '1d')}")
 
 
 @BOARD.panel(3, "Budget", row=NOW, width=4, height=4)
 def budget() -> Panel:
     """USD that may be spent in a month, as the applications' settings say (`fastagentic.budget`), all services together."""
     a_service = f"max by ({series.SERVICE}) ({promql.pick(series.BUDGET, of=promql.PROCESS)})"
-    return look.number(units.Dollars, f"sum({a_service})").decimals(0).no_value("not set")
+    return look.number(units.Dollars, f"sum({a_service})").no_value("not set")
 
 
 @BOARD.panel(4, "Budget burn, 6 hours", row=NOW, width=4, height=4, runbook=BUDGET_BURN)
 def burn() -> Panel:
     """How fast the month's budget is spent, the fastest service of those selected: at 1 it lasts exactly the month."""
-    return look.number(units.Short, f"max({BURN_6H})", look.over(1, 2)).decimals(2).no_value("no budget set")
+    return look.number(units.Short, f"max({burn_over('6h')})", look.over(1, 2)).decimals(2).no_value("no budget set")
 
 
 @BOARD.panel(5, "Against last week", row=NOW, width=4, height=4, runbook=ANOMALY)
@@ -89,10 +92,10 @@ def this_week_and_last() -> Panel:
 
 @BOARD.panel(10, "Budget burn by service", row=GOES, width=12, runbook=BUDGET_BURN)
 def burn_over_time() -> Panel:
-    """How fast each service spends its month's budget: 1 lasts exactly the month. Alerts: 2 over 6 hours, 14.4 over an hour."""
+    """How fast each service spends its month's budget: 1 lasts exactly the month. Alerts: 14.4 over an hour, 2 over a day."""
     steps: look.Steps = ((None, look.GREEN), (2, look.ORANGE), (14.4, look.RED))
-    legend = f"{SERVICE_LEGEND}, "
-    return look.lines(units.Short, (BURN_1H, f"{legend}1 hour"), (BURN_6H, f"{legend}6 hours"), steps=steps)
+    hour, day = ((burn_over(window), f"{SERVICE_LEGEND}, {name}") for window, name in (("1h", "1 hour"), ("1d", "1 day")))
+    return look.lines(units.Short, hour, day, steps=steps)
 
 
 @BOARD.panel(11, "Cost per call by model", row=UNIT)
@@ -115,14 +118,14 @@ def saved_per_hour() -> Panel:
     return look.stacked(units.Dollars, (promql.per_hour(series.SAVED, by=BY_MODEL), MODEL_LEGEND))
 
 
-@BOARD.panel(14, "Spend by provider", row=UNIT)
+@BOARD.panel(14, "Spend by provider", row=UNIT, height=6)
 def spend_by_provider() -> Panel:
     """USD in the selected time range, by who answered."""
     by_provider = promql.in_range(series.COST, by=(series.PROVIDER,))
     return look.bars(units.Dollars, f"sort_desc({by_provider})", f"{{{{{series.PROVIDER}}}}}").decimals(2)
 
 
-@BOARD.panel(15, "Unpriced calls", row=UNIT, runbook=UNPRICED)
+@BOARD.panel(15, "Unpriced calls", row=UNIT, height=6, runbook=UNPRICED)
 def unpriced_calls() -> Panel:
     """Calls in the selected time range whose price nobody knew, by model. They look free above: give the model a price."""
     unpriced = promql.in_range(series.UNPRICED, by=(series.SERVICE, series.MODEL))
@@ -130,7 +133,7 @@ def unpriced_calls() -> Panel:
     return look.table_of_now({"calls": units.Short}, f"sort_desc({unpriced} > 0)", columns).no_value("none")
 
 
-@BOARD.panel(16, "Calls priced", row=UNIT, runbook=UNPRICED)
+@BOARD.panel(16, "Calls priced", row=UNIT, height=6, runbook=UNPRICED)
 def priced_share() -> Panel:
     """Share of calls in the selected time range whose cost is known. Below 100% every sum on this page is too small."""
     unpriced, calls = promql.in_range(series.UNPRICED), promql.in_range(series.DURATION.count)
@@ -165,14 +168,14 @@ def by_run() -> Panel:
     """The 50 runs that cost most in the selected time range. A click on one shows all of its calls."""
     panel = look.table_of(
         {"cost_usd": units.Dollars, "calls": units.Short, "started": units.DatetimeLocal},
-        f"""SELECT run_id, min(ts) AS started, sum(cost_usd) AS cost_usd, count() AS calls, any(service) AS service
+        f"""SELECT run_id, min(ts) AS started, sum(cost_usd) AS cost_usd, count() AS calls, any(service) AS of_service
             FROM {clickhouse.CALLS} WHERE run_id != '' AND {clickhouse.CALLS_IN_RANGE}
             GROUP BY run_id ORDER BY cost_usd DESC LIMIT 50""",
     )
     return look.to_run(panel, "run_id")
 
 
-@BOARD.panel(20, "Spend over time by tenant", row=WHO, width=12)
+@BOARD.panel(20, "Spend over time by tenant", row=WHO, width=16)
 def by_tenant_over_time() -> Panel:
     """Exact USD in each interval of the graph, by tenant."""
     return look.over_time_from_clickhouse(
@@ -182,7 +185,7 @@ def by_tenant_over_time() -> Panel:
     )
 
 
-@BOARD.panel(21, "Dearest calls kept by sampling", row=WHO, width=12)
+@BOARD.panel(21, "Dearest calls kept by sampling", row=WHO)
 def dearest_calls() -> Panel:
     """Traces with a call that cost more than 5 cents, from Tempo. The Collector keeps every one of them."""
     cost, run, service = (f"span.{names.USAGE_COST}", f"span.{names.RUN_ID}", "resource.service.name")

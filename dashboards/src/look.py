@@ -135,24 +135,23 @@ def table_of_now(units: dict[str, str], expr: str, names: dict[str, str]) -> tab
     """A table from Prometheus, as it is now. `names` says which labels become columns, in order, and `Value` with them."""
     panel = table.Panel().unit(NONE).datasource(PROMETHEUS).filterable(True).cell_height(options.TableCellHeight.SM)
     panel.with_target(ask(expr, at_once=True).format(PromQueryFormat.TABLE))
-    order = {"excludeByName": {"Time": True}, "indexByName": {name: at for at, name in enumerate(names)}, "renameByName": names}
-    panel.with_transformation(dashboards.DataTransformerConfig(id_val="organize", options=order))
-    return columns(panel, units)
+    return columns(_renamed(panel, names), units)
 
 
-def matrix_of_now(unit: str, expr: str, rows: str, across: str) -> table.Panel:
-    """A table with one label down and another across."""
-    panel = (
-        table.Panel()
-        .unit(unit)
-        .datasource(PROMETHEUS)
-        .cell_height(options.TableCellHeight.SM)
-        .thresholds(thresholds(((None, "transparent"), (1, ORANGE))))
-    )
-    panel.cell_options(options.TableColoredBackgroundCellOptions())
+def matrix_of_now(unit: str, expr: str, names: dict[str, str]) -> table.Panel:
+    """A table with one label down and another across. `names` has these two, in this order, and what they are called."""
+    panel = table.Panel().unit(unit).datasource(PROMETHEUS).cell_height(options.TableCellHeight.SM)
+    panel.thresholds(thresholds(((None, "transparent"), (1, ORANGE)))).cell_options(options.TableColoredBackgroundCellOptions())
     panel.with_target(ask(expr, at_once=True).format(PromQueryFormat.TABLE))
-    crossed = {"rowField": rows, "columnField": across, "valueField": "Value", "emptyValue": "null"}
+    down, across = names.values()
+    crossed = {"rowField": down, "columnField": across, "valueField": "Value", "emptyValue": "null"}
+    _renamed(panel, {**names, "Value": "Value"})
     return panel.with_transformation(dashboards.DataTransformerConfig(id_val="groupingToMatrix", options=crossed))
+
+
+def _renamed(panel: table.Panel, names: dict[str, str]) -> table.Panel:
+    order = {"excludeByName": {"Time": True}, "indexByName": {name: at for at, name in enumerate(names)}, "renameByName": names}
+    return panel.with_transformation(dashboards.DataTransformerConfig(id_val="organize", options=order))
 
 
 def links(*titles_and_urls: tuple[str, str]) -> list[Builder[dashboards.DashboardLink]]:

@@ -36,7 +36,7 @@ def runs() -> Panel:
     """
     panel = look.table_of(
         {"cost_usd": units.Dollars, "started": units.DatetimeLocal, "duration_s": units.Seconds, "calls": units.Short},
-        f"""SELECT run_id, min(ts) AS started, any(service) AS service, any(tenant_id) AS tenant_id, any(user_id) AS user_id,
+        f"""SELECT run_id, min(ts) AS started, any(service) AS of_service, any(tenant_id) AS tenant, any(user_id) AS user,
                    count() AS calls, sum(is_error) AS errors, countIf(cache_status IN ('hit', 'semantic_hit')) AS cache_hits,
                    sum(cost_usd) AS cost_usd, sum(duration_s) AS duration_s
             FROM {clickhouse.CALLS} WHERE run_id != '' AND {clickhouse.CALLS_IN_RANGE} AND {WHOSE}
@@ -102,7 +102,7 @@ def calls() -> Panel:
     """Every LLM call of the run, in the order in which they began."""
     return look.table_of(
         {"cost_usd": units.Dollars, "ts": units.DatetimeLocal, "duration_s": units.Seconds, "input_tokens": units.Short},
-        f"""SELECT ts, model, provider, cache_status, is_error, input_tokens, output_tokens, cost_usd, duration_s, trace_id
+        f"""SELECT ts, model, provider, cache_status, is_error, cost_usd, duration_s, input_tokens, output_tokens
             {OF_RUN} ORDER BY ts LIMIT 1000""",
     )
 
@@ -122,7 +122,7 @@ def spans() -> Panel:
     return look.table_of(
         {"duration_s": units.Seconds, "Timestamp": units.DatetimeLocal},
         f"""SELECT Timestamp, SpanName, StatusCode, Duration / 1e9 AS duration_s, {_attribute(names.TARGET_PATH)} AS target,
-                   {_attribute(names.RETRIES)} AS retries, {_attribute(names.ERROR_TYPE)} AS error, SpanId, ParentSpanId
+                   {_attribute(names.RETRIES)} AS retries, {_attribute(names.ERROR_TYPE)} AS error
             FROM {clickhouse.SPANS} WHERE {_attribute(names.RUN_ID)} = ${{run_id:sqlstring}}
             ORDER BY Timestamp LIMIT 1000""",
     )

@@ -90,6 +90,9 @@ def special(litellm: Any, ready: Stage) -> None:
             span.set_attribute("input.value", FOREIGN_CONTENT)
             span.set_attribute("gen_ai.prompt.0.content", FOREIGN_CONTENT)
             span.set_attribute("url.full", f"http://127.0.0.1/orders?key={SECRET}")
+    with contextlib.suppress(litellm.RateLimitError):
+        other = [{"role": "user", "content": "Which discount was refused?"}]  # LiteLLM's cache knows the question above
+        litellm.completion(messages=other, max_retries=0, **{**question, "api_base": ready.stand_in.url("fail-429")})
     litellm.completion(messages=message, **question)  # outside any run: a trace of its own
     with trace.get_tracer("another.instrumentation").start_as_current_span("GET /health"):
         """A trace without any LLM in it."""

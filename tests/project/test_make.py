@@ -57,6 +57,8 @@ def test_make_alone_prints_the_targets() -> None:
         "test-all",
         "operators",
         "collector",
+        "dashboards",
+        "pictures",
         "browser",
         "docs",
         "lint",
