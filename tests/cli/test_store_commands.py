@@ -15,6 +15,7 @@ import pytest
 import fastagentic.demo
 from fastagentic._version import __version__
 from fastagentic.store.location import store_path
+from fastagentic.store.migrations import SCHEMA_VERSION
 from tests.store.build import call, count, priced, run, store
 
 if TYPE_CHECKING:
@@ -43,7 +44,7 @@ def test_status_as_json(cli: Cli, filled: Path) -> None:
     found = json.loads(cli("status", "--json").stdout)
 
     assert (found["path"], found["readable"], found["writable"], found["problem"]) == (str(filled), True, True, None)
-    assert (found["calls"], found["runs"], found["spans"], found["schema_version"]) == (6, 2, 9, 1)
+    assert (found["calls"], found["runs"], found["spans"], found["schema_version"]) == (6, 2, 9, SCHEMA_VERSION)
     assert found["unpriced_models"] == [{"model": "llama-of-tomorrow", "calls": 1}]
     assert found["drops"] == []
     assert found["oldest"] < found["newest"]

@@ -5,13 +5,16 @@ from __future__ import annotations
 import re
 import shlex
 import sys
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from tests.project.places import DOCS
 
 from .pages import PAGES, commands, named
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 CLI_PAGE = DOCS / "cli.md"
 WRITTEN = [pytest.param(command, id=f"{named(page)}: {command}") for page in PAGES for command in commands(page)]
@@ -45,9 +48,12 @@ def stored() -> None:
 
 @pytest.mark.parametrize("command", WRITTEN)
 @pytest.mark.usefixtures("stored")
-def test_a_command_on_a_page_runs(command: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_command_on_a_page_runs(
+    command: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
     from fastagentic.cli import main
 
+    monkeypatch.chdir(tmp_path)  # some write files
     monkeypatch.setattr(sys, "argv", shlex.split(command))
 
     with pytest.raises(SystemExit) as ended:

@@ -15,6 +15,7 @@ import pytest
 
 from fastagentic.core.errors import StoreError
 from fastagentic.store.location import store_path
+from fastagentic.store.migrations import SCHEMA_VERSION
 from fastagentic.store.queries.status import status
 from fastagentic.store.reader import open_store, open_to_write, write_problem
 
@@ -178,7 +179,7 @@ def test_status_says_what_lies_in_the_store(tmp_path: Path) -> None:
     with open_store(path) as connection:
         found = status(connection, path)
 
-    assert (found.spans, found.calls, found.runs, found.schema_version) == (4, 3, 1, 1)
+    assert (found.spans, found.calls, found.runs, found.schema_version) == (4, 3, 1, SCHEMA_VERSION)
     assert found.oldest_ns == first.started_ns
     assert found.size_bytes >= path.stat().st_size
     assert [(drop.reason, drop.spans, drop.last_ns) for drop in found.drops] == [("queue full", 5, 9)]

@@ -13,6 +13,8 @@ from .dashboard import dashboard
 from .demo import demo
 from .doctor import doctor
 from .errors import told
+from .export import export
+from .import_file import import_file
 from .prices import prices
 from .prune import prune
 from .run_program import PASSED_ON, run
@@ -22,7 +24,11 @@ from .show import show
 from .spool import spool
 from .status import status
 
-COMMANDS: Final = (costs, runs, show, dashboard, prices, status, doctor, prune, run, serve, demo)
+COMMANDS: Final = (
+    costs, runs, show, dashboard, prices, status, doctor, export, import_file, prune, run, serve, demo,
+)  # fmt: skip
+NAMES: Final[dict[object, str]] = {import_file: "import"}
+"""Of commands that are called as no function can be."""
 
 app = typer.Typer(
     name="fastagentic",
@@ -51,5 +57,5 @@ def _options(
 
 
 for command in COMMANDS:
-    app.command(context_settings=PASSED_ON if command is run else None)(told(command))
+    app.command(NAMES.get(command), context_settings=PASSED_ON if command is run else None)(told(command))
 app.add_typer(spool)

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import sys
 import threading
 from typing import TYPE_CHECKING, Final
-
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from fastagentic._instrumentation import chosen_by_settings
 from fastagentic._settings_file import load_settings_file
 from fastagentic.export.spool.survey import status_of
 
+from .progress import bars
+
 if TYPE_CHECKING:
-    from rich.progress import TaskID
+    from rich.progress import Progress, TaskID
 
     from fastagentic.export.delivery import Delivery
 
@@ -25,8 +23,7 @@ def send_what_is_left(timeout_s: float) -> None:
     """Take over what dead processes left for the destinations of the settings, and send it; all destinations side by side."""
     load_settings_file()
     deliveries = chosen_by_settings({}).deliveries
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TextColumn("spans"), TimeElapsedColumn())
-    with Progress(*columns, console=Console(stderr=True), disable=not sys.stderr.isatty()) as progress:
+    with bars("spans") as progress:
         sending = [_Sending(delivery, timeout_s, progress) for delivery in deliveries]
         while going := [one for one in sending if one.is_on()]:
             going[0].wait(_LOOK_S)

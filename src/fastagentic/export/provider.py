@@ -55,11 +55,15 @@ def tracer_of(provider: trace.TracerProvider) -> Tracer:
     return tracer
 
 
-def _build(service_name: str | None) -> TracerProvider:
+def resource_for(service_name: str | None) -> Resource:
+    """The resource of the environment, under the name that a setting gives where the environment has none."""
     # A name given in code beats both environment variables in Resource.create; the environment is to win.
     is_named = os.environ.get("OTEL_SERVICE_NAME") or "service.name=" in os.environ.get("OTEL_RESOURCE_ATTRIBUTES", "")
-    resource = Resource.create({SERVICE_NAME: service_name} if service_name and not is_named else None)
-    provider = TracerProvider(resource=resource, id_generator=RunIdGenerator())
+    return Resource.create({SERVICE_NAME: service_name} if service_name and not is_named else None)
+
+
+def _build(service_name: str | None) -> TracerProvider:
+    provider = TracerProvider(resource=resource_for(service_name), id_generator=RunIdGenerator())
     provider.sampler = RecordOurs(_fair(provider.sampler))  # before the first tracer, which copies it
     return provider
 

@@ -8,15 +8,14 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
+from .bookmarks import keep_in_bounds
+from .schema import AGE_COLUMN
 from .transaction import transaction
 
 if TYPE_CHECKING:
     import sqlite3
 
 CHUNK: Final = 1_000
-
-# A run goes by its end, so that none goes before its calls.
-_AGE_COLUMN: Final = {"spans": "started_ns", "calls": "started_ns", "runs": "ended_ns", "drops": "at_ns"}
 
 
 @dataclass(slots=True, frozen=True)
@@ -42,9 +41,9 @@ def prune(connection: sqlite3.Connection, older_than_ns: int, *, budget_s: float
     Raises: sqlite3.Error; what was deleted until then stays deleted.
     """
     deadline = None if budget_s is None else time.monotonic() + budget_s
-    counts = dict.fromkeys(_AGE_COLUMN, 0)
+    counts = dict.fromkeys(AGE_COLUMN, 0)
     is_done = True
-    for table in _AGE_COLUMN:
+    for table in AGE_COLUMN:
         while is_done and (deleted := _prune_chunk(connection, table, older_than_ns)):
             counts[table] += deleted
             is_done = deadline is None or time.monotonic() <= deadline
@@ -56,16 +55,17 @@ def count_older(connection: sqlite3.Connection, older_than_ns: int) -> Pruned:
     count = "SELECT COUNT(*) FROM {} WHERE {} < ?"
     found = {
         table: connection.execute(count.format(table, column), (older_than_ns,)).fetchone()[0]
-        for table, column in _AGE_COLUMN.items()
+        for table, column in AGE_COLUMN.items()
     }
     return Pruned(found["spans"], found["calls"], found["runs"], found["drops"])
 
 
 def _prune_chunk(connection: sqlite3.Connection, table: str, older_than_ns: int) -> int:
-    column = _AGE_COLUMN[table]
+    column = AGE_COLUMN[table]
     chunk = f"SELECT rowid FROM {table} WHERE {column} < ? LIMIT {CHUNK}"  # noqa: S608  # names of our own
     with transaction(connection):
         cursor = connection.execute(f"DELETE FROM {table} WHERE rowid IN ({chunk})", (older_than_ns,))  # noqa: S608
+        keep_in_bounds(connection, table)
     if cursor.rowcount:
         connection.executescript("PRAGMA incremental_vacuum")  # `execute` takes one step, which frees one page
     return cursor.rowcount

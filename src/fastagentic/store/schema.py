@@ -81,7 +81,10 @@ RUN_ATTRIBUTES: Final = (
     (names.TAGS, values.texts),
 )
 
-TABLES: Final = ("spans", "calls", "runs", "drops", "migrations")
+TABLES: Final = ("spans", "calls", "runs", "drops", "migrations", "bookmarks")
+
+AGE_COLUMN: Final = {"spans": "started_ns", "calls": "started_ns", "runs": "ended_ns", "drops": "at_ns"}
+"""The tables of what was seen, and what a row's age is told by. A run goes by its end, so that none goes before its calls."""
 
 
 def _insert(table: str, columns: tuple[str, ...]) -> str:

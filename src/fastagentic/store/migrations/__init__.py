@@ -14,13 +14,14 @@ from fastagentic.core.errors import StoreTooNewError
 from fastagentic.store.transaction import transaction
 
 from .m0001_first_tables import first_tables
+from .m0002_bookmarks import bookmarks
 
 if TYPE_CHECKING:
     import sqlite3
     from collections.abc import Callable
     from pathlib import Path
 
-MIGRATIONS: Final[tuple[Callable[[sqlite3.Connection], None], ...]] = (first_tables,)
+MIGRATIONS: Final[tuple[Callable[[sqlite3.Connection], None], ...]] = (first_tables, bookmarks)
 SCHEMA_VERSION: Final = len(MIGRATIONS)
 
 _TOO_NEW: Final = (
