@@ -2,27 +2,114 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from fastagentic.store.queries import costs, models, reliability, run_tree, runs, status
+from fastagentic.core.names import Outcome
+from fastagentic.store.queries import (
+    calls,
+    choices,
+    compare,
+    costs,
+    find_run,
+    model_table,
+    models,
+    overview,
+    reliability,
+    run_tree,
+    runs,
+    series,
+    status,
+    traffic,
+)
+from fastagentic.store.queries.dimensions import GroupBy
+from fastagentic.store.queries.scope import EVERYTHING, NONE, Scope
 from fastagentic.store.reader import open_store
 
 if TYPE_CHECKING:
-    from pathlib import Path
+    from collections.abc import Callable, Iterator
+
+    Question = Callable[[Any], Any]
+
+MANY = 100_000
+SCOPES = {
+    "all": EVERYTHING,
+    "a model": Scope(model="gpt-4o-mini"),
+    "a tag": Scope(tag="batch"),
+    "no user": Scope(user=NONE),
+    "no tag": Scope(tag=NONE),
+    "an endpoint": Scope(endpoint="report"),
+    "errors": Scope(outcome=Outcome.ERROR),
+    "rescued": Scope(outcome=Outcome.RESCUED_BY_FALLBACK),
+    "a text": Scope(search="OpenAI"),
+    "several": Scope(provider="openai", gateway="portkey", tenant=NONE),
+}
 
 
 def answers(path: Path) -> dict[str, Any]:
     """The answers by question."""
     with open_store(path) as connection:
-        known = runs.runs(connection, lone_calls=True)
-        found: dict[str, Any] = {f"costs by {by}": costs.costs(connection, by=by) for by in costs.GroupBy}
-        found["total"] = costs.total(connection)
-        found["runs"] = known
-        found["trees"] = [run_tree.run_tree(connection, run.run_id) for run in known]
-        found["models"] = models.seen_models(connection)
-        found["groups"] = reliability.groups(connection)
-        found["lost attempts"] = reliability.lost_attempts(connection)
-        found["requests"] = reliability.requests(connection)
-        now = status.status(connection, path)
-        found["status"] = (now.spans, now.calls, now.runs, now.oldest_ns, now.newest_ns, now.drops, now.unpriced)
-    return found
+        return {name: ask(connection) for name, ask in questions(connection)}
+
+
+def questions(connection: Any) -> Iterator[tuple[str, Question]]:
+    """Each question with a name; times and runs to ask for are taken from the store itself."""
+    start_ns, end_ns = connection.execute("SELECT MIN(started_ns), MAX(started_ns) + 1 FROM calls").fetchone()
+    middle_ns = (start_ns + end_ns) // 2
+    halves = EVERYTHING.between(start_ns, middle_ns), EVERYTHING.between(middle_ns, end_ns)
+    for name, scope in {**SCOPES, "the first half": halves[0], "the second half": halves[1]}.items():
+        for ask in (_of_a_scope(scope), _lists(scope, start_ns, end_ns)):
+            yield from ((f"{question} of {name}", answer) for question, answer in ask.items())
+    yield "changes", lambda one: {by: compare.changes(one, *halves, by=by) for by in GroupBy}
+    yield "effects", lambda one: compare.effects(one, *halves)
+    yield "comparison", lambda one: compare.compare(one, *halves, by=GroupBy.MODEL)
+    yield "trees", lambda one: [run_tree.run_tree(one, run.run_id) for run in runs.runs(one, lone_calls=True, limit=20).rows]
+    yield "models", models.seen_models
+    yield "groups", reliability.groups
+    yield "lost attempts", reliability.lost_attempts
+    yield "requests", reliability.requests
+    yield "found runs", _found_runs
+    yield "status", _status
+
+
+def _of_a_scope(scope: Scope) -> dict[str, Question]:
+    return {
+        "costs": lambda one: {by: costs.costs(one, scope, by=by) for by in GroupBy},
+        "total": lambda one: costs.total(one, scope),
+        "overview": lambda one: overview.overview(one, scope),
+        "spend": lambda one: overview.spend(one, scope, now_ns=_latest(one)),
+        "models": lambda one: model_table.model_table(one, scope),
+        "traffic": lambda one: traffic.traffic(one, scope),
+        "choices": lambda one: {by: choices.choices(one, by, scope) for by in GroupBy},
+    }
+
+
+def _lists(scope: Scope, start_ns: int, end_ns: int) -> dict[str, Question]:
+    timed = scope if scope.since_ns is not None else scope.between(start_ns, end_ns)
+    return {
+        "series": lambda one: [series.series(one, timed, now_ns=end_ns, by=by) for by in (GroupBy.MODEL, GroupBy.TAG)],
+        "runs": lambda one: [runs.runs(one, scope, order=order, lone_calls=True, limit=MANY) for order in runs.RunOrder],
+        "calls": lambda one: [_unnumbered(calls.calls(one, scope, order=order, limit=100)) for order in calls.CallOrder],
+    }
+
+
+def _latest(connection: Any) -> int:
+    return int(connection.execute("SELECT MAX(started_ns) FROM calls").fetchone()[0])
+
+
+def _unnumbered(page: calls.CallPage) -> Any:
+    """In what order calls were stored is nothing that two stores have to agree on."""
+    return page.total, [
+        tuple(getattr(row, name) for name in calls.CallRow.__dataclass_fields__ if name != "number") for row in page.rows
+    ]
+
+
+def _found_runs(connection: Any) -> list[str]:
+    known = runs.runs(connection, limit=20).rows
+    names = [name for run in known for name in (run.run_id, run.external_id, run.run_id[:12]) if name]
+    return [find_run.find_run(connection, name) for name in names]
+
+
+def _status(connection: Any) -> tuple[Any, ...]:
+    found = status.status(connection, Path("store.db"))
+    return found.spans, found.calls, found.runs, found.oldest_ns, found.newest_ns, found.drops, found.unpriced
