@@ -17,10 +17,10 @@ ARGS ?=
 # By file: a file's shared fixtures (a gateway, a workload) are then set up once, not once a process.
 PYTEST := $(BIN)/python -m pytest -n $(N) --dist loadfile
 
-.PHONY: help demo test test-slow test-all operators collector dashboards pictures browser docs lint format bench faults example lock clean remake
+.PHONY: $(shell sed -nE 's/^([a-z-]+):.*/\1/p' Makefile)
 
 help:  ## print this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' Makefile
 	@echo '  ARGS="..." is handed on to the command (make test ARGS="-k streams"), N=4 is the number of test processes.'
 
 demo: $(STAMP)  ## a seeded workload against a stand-in provider, and what it cost
@@ -75,6 +75,12 @@ bench: $(STAMP)  ## what observing a call costs, as a table; no time is asserted
 
 faults: $(STAMP)  ## the fault table: backends that fail and processes that die; exits with 1 when a span was lost
 	@$(BIN)/python benchmarks/delivery.py --only all $(ARGS)
+
+peers: $(STAMP)  ## the same calls through other instrumentations, an environment each; writes docs/compare.md
+	@$(BIN)/python benchmarks/peers --write docs/compare.md $(ARGS)
+
+release-check: $(STAMP)  ## wheel and sdist, in dist/, installed where nothing else is: alone and with each extra
+	@$(BIN)/python scripts/release_check.py $(ARGS)
 
 example: $(STAMP)  ## serve examples/support_agent on loopback: two endpoints, a tool, hooks, both gateways
 	@$(BIN)/fastagentic serve examples.support_agent.main:app $(ARGS)

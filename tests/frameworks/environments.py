@@ -1,8 +1,8 @@
 """Environments of their own for other people's packages: made by uv, kept in the user's cache, made once.
 
-An environment holds what its row asks for and this checkout, editable, so that it never grows old; what fastagentic and the
-clients need is at the versions of `uv.lock`. It is named after the hash of all that, and the next run finds it. Used here and
-by `tests/coexistence`.
+An environment holds what its row asks for and, unless the row says otherwise, this checkout, editable, so that it never grows
+old; what fastagentic and the clients need is at the versions of `uv.lock`. It is named after the hash of all that, and the
+next run finds it. Used here, by `tests/coexistence` and by `benchmarks/peers`.
 """
 
 from __future__ import annotations
@@ -45,6 +45,9 @@ class Environment:
 
     name: str
     requirements: tuple[str, ...]
+    has_checkout: bool = True
+    locked: tuple[str, ...] = ()
+    """The packages that are held to the versions of `uv.lock`; all of them when none is named."""
 
     def __str__(self) -> str:
         return self.name
@@ -77,7 +80,7 @@ class Environment:
 
     def _hash(self) -> str:
         files = ((REPO / name).read_text() for name in ("pyproject.toml", "uv.lock"))
-        parts = (*self.requirements, *files, str(REPO), sys.version)
+        parts = (*self.requirements, *self.locked, str(self.has_checkout), *files, str(REPO), sys.version)
         return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:12]
 
     def _make(self, folder: Path, python: Path) -> None:
@@ -89,7 +92,12 @@ class Environment:
         (folder / "checkout").write_text(str(REPO))
         locked = folder / "locked.txt"
         _uv(uv, *EXPORT, "--output-file", str(locked)).check_returncode()
-        install = ("pip", "install", "--python", str(python), "--constraint", str(locked), "--editable", str(REPO))
+        if self.locked:
+            lines = locked.read_text().splitlines()
+            locked.write_text("\n".join(line for line in lines if line.partition("==")[0] in self.locked))
+        install = ("pip", "install", "--python", str(python), "--constraint", str(locked))
+        if self.has_checkout:
+            install = (*install, "--editable", str(REPO))
         done = _uv(uv, *install, *self.requirements)
         if done.returncode != 0 and CONFLICT not in done.stderr:  # pins that conflict are a fault of ours
             _without(f"{self.name} could not be installed: {(done.stderr.strip() or 'no reason given').splitlines()[-1]}")

@@ -65,6 +65,8 @@ def test_make_alone_prints_the_targets() -> None:
         "format",
         "bench",
         "faults",
+        "peers",
+        "release-check",
         "example",
         "lock",
         "clean",
