@@ -7,9 +7,11 @@ import inspect
 import textwrap
 from typing import TYPE_CHECKING, Final
 
+from fastagentic.budgets.guard import Guard
 from fastagentic.clients import _doors, _openai_calls
 from fastagentic.hooks import dispatch
 from fastagentic.observe import hooked, moments, tool
+from fastagentic.observe.guarded import GuardedCall
 from fastagentic.observe.stream import ObservedAsyncStream, ObservedStream
 
 if TYPE_CHECKING:
@@ -26,6 +28,8 @@ TWINS: Final = [
     (hooked.hooked_door, hooked.async_hooked_door),
     (moments.play, moments.aplay),
     (ObservedStream._self_end, ObservedAsyncStream._self_aend),
+    (Guard.refusal, Guard.arefusal),
+    (GuardedCall.admit, GuardedCall.aadmit),
     (dispatch.fire, dispatch.afire),
     (tool._call, tool._acall),
 ]
@@ -34,6 +38,7 @@ A_NAMES: Final = {
     "anext": "next", "aclose": "close", "__aenter__": "__enter__", "__aexit__": "__exit__",
     "ObservedAsyncStream": "ObservedStream", "async_hooked_door": "hooked_door", "aplay": "play", "afire": "fire",
     "_self_aend": "_self_end", "_aasked": "_asked",
+    "aadmit": "admit", "arefusal": "refusal", "_atotals": "_totals",
 }  # fmt: skip
 
 

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from .app.application import App as App
     from .app.endpoints import agent_endpoint as agent_endpoint
     from .app.endpoints import get_endpoints as get_endpoints
+    from .core.errors import BudgetExceeded as BudgetExceeded
     from .core.errors import ConfigError as ConfigError
     from .core.errors import FastagenticError as FastagenticError
     from .core.errors import HookRejected as HookRejected
@@ -41,6 +42,7 @@ if TYPE_CHECKING:
 
 _HOMES: Final = {
     "App": ".app.application",
+    "BudgetExceeded": ".core.errors",
     "ConfigError": ".core.errors",
     "FastagenticError": ".core.errors",
     "Hook": ".hooks",

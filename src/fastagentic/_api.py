@@ -14,12 +14,14 @@ from opentelemetry import trace as otel_trace
 
 from ._instrumentation import Instrumentation
 from ._settings_file import load_settings_file
+from .core.budget import usd_of
 from .core.environment import is_left_out
 from .core.exit import AtExit
 from .core.guard import never_break
 from .core.names import Operation
 from .export.provider import tracer_of
 from .export.trace_ids import pending_trace_id
+from .hooks.once import warn_once
 from .observe.run import RunScope
 
 if TYPE_CHECKING:
@@ -29,6 +31,7 @@ if TYPE_CHECKING:
     from opentelemetry.metrics import MeterProvider
     from opentelemetry.trace import Tracer, TracerProvider
 
+    from .core.budget import Budgets
     from .export.destination import Destination
     from .gateways.lent import Gateway
 
@@ -145,14 +148,16 @@ def run(
     tags: Sequence[str] = (),
     run_id: str | uuid.UUID | None = None,
     gateway: Gateway | None = None,
+    budget_usd: float | None = None,
 ) -> RunScope:
     """A run: what its calls cost together, under one id. As `with`, `async with`, or decorator (a run per call).
 
     The run id is the trace id, 32 hex digits. A `run_id` that is a UUID or 32 hex digits is taken bit for bit; any other
     text is hashed, and kept as `external_id`. A run inside a run shares the id and has totals of its own. A `gateway`
     (`PortkeyGateway`, `LiteLLMGateway`) lends its configuration to every observed call of the run that has none of its own.
+    Once its calls have cost `budget_usd` together, USD, the next one raises `BudgetExceeded` before it is made.
 
-    Raises: TypeError when `name` is no str, or when the result is awaited.
+    Raises: TypeError when `name` is no str, or when the result is awaited; ConfigError for a budget that is no amount.
 
     Example:
         >>> import fastagentic
@@ -167,6 +172,7 @@ def run(
         pending=pending_trace_id,
         run_id=run_id,
         gateway=gateway,
+        budget_usd=None if budget_usd is None else _budget(budget_usd),
         user=user,
         session=session,
         tenant=tenant,
@@ -174,7 +180,23 @@ def run(
     )
 
 
-def endpoint_run(name: str, *, run_id: str | None, gateway: Gateway | None, hooks: Sequence[Any]) -> RunScope:
+def _budget(usd: float) -> float:
+    """The argument of `run`, which says so once where nothing observes the calls that it is to limit. Raises: ConfigError."""
+    amount = usd_of(usd, "fastagentic.run(budget_usd=...)")
+    if _current is None:
+        warn_once(("budget_usd",), "fastagentic.run(budget_usd=...) limits observed calls: call fastagentic.instrument() first")
+    return amount
+
+
+def endpoint_run(
+    name: str,
+    *,
+    run_id: str | None,
+    gateway: Gateway | None,
+    hooks: Sequence[Any],
+    budget_usd: float | None = None,
+    budgets: Budgets | None = None,
+) -> RunScope:
     """The run of one request of an `App`: `invoke_agent {name}`. Not public."""
     return RunScope(
         name,
@@ -185,6 +207,8 @@ def endpoint_run(name: str, *, run_id: str | None, gateway: Gateway | None, hook
         gateway=gateway,
         hooks=tuple(hooks),
         is_endpoint=True,
+        budget_usd=budget_usd,
+        budgets=budgets,
     )
 
 

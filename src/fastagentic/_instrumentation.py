@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 from opentelemetry import trace as otel_trace
 
+from .budgets.chosen import choose_ledger
+from .budgets.guard import Guard
 from .budgets.metrics import BudgetMetrics
 from .clients import CLIENTS
 from .clients._patch import Patches
@@ -26,6 +28,7 @@ from .export.signals import FlushOnTerm
 from .hooks.dispatch import settle
 from .observe.content import Content
 from .observe.finished import FinishedCalls
+from .observe.guarded import tell_passed
 from .observe.in_force import IN_FORCE, NO_TELEMETRY
 from .observe.observer import Observer
 from .observe.spans import end_attributes, span_name, start_attributes
@@ -42,6 +45,7 @@ if TYPE_CHECKING:
     from .export.chosen import Chosen
     from .observe.events import Events
     from .observe.logs import RunIdsOnRecords
+    from .store.ledger import LocalLedger
 
 
 class Instrumentation:
@@ -61,8 +65,11 @@ class Instrumentation:
         pricing = Pricing(prices.value, source=prices.source)
         budgets = setting("budgets", arguments.get("budgets"))
         given = arguments.get("tracer_provider")
-        # The last that can find fault with a value: nothing is on yet.
+        # The last two that can find fault with a value: nothing is on yet.
         self.destinations = chosen_by_settings(arguments, is_ours=makes_provider(given))
+        ledger, notice = choose_ledger(
+            setting("budget_ledger"), has_store=self.destinations.local is not None, local=_local_ledger
+        )
         provider = provider_for(given, setting("service_name", arguments.get("service_name")))
         self.tracer = tracer_of(provider)
         self._pipeline = pipeline_on(provider)
@@ -73,7 +80,8 @@ class Instrumentation:
             content = Content(arguments.get("redact"), on_spans=captures.value, on_events=has_events)
         self._finished = FinishedCalls(arguments.get("meter_provider"), _events() if has_events else None, self._further.made)
         self._self_metrics = SelfMetrics(self._finished.meter, self.destinations)
-        self._budget_metrics = BudgetMetrics(self._finished.meter, budgets)
+        self._guard = Guard(budgets, ledger, tell_passed, notice)
+        self._budget_metrics = BudgetMetrics(self._finished.meter, budgets, self._guard)
         observer = Observer(
             self.tracer,
             pricing,
@@ -81,6 +89,7 @@ class Instrumentation:
             propagate=propagate,
             content=content,
             on_unrecorded=self._store_unrecorded if self.destinations.local is not None else None,
+            guard=self._guard,
         )
         if self._pipeline is not None:
             self._pipeline.open(self.destinations)
@@ -96,6 +105,7 @@ class Instrumentation:
         """Deliver what is queued, within the time."""
         deadline = time.monotonic() + timeout_s
         is_settled = self._finished.flush(timeout_s)  # first: it may still end spans, and fire hooks
+        is_settled = self._guard.flush(deadline - time.monotonic()) and is_settled
         is_settled = settle(deadline - time.monotonic()) and is_settled
         targets = [self._further.flush] if self._pipeline is None else [self._pipeline.flush, self._further.flush]
         return side_by_side(targets, deadline) and is_settled
@@ -113,6 +123,7 @@ class Instrumentation:
         self._budget_metrics.take_off()
         deadline = time.monotonic() + self.exit_timeout_s
         self._finished.close(self.exit_timeout_s)
+        self._guard.close(deadline - time.monotonic())
         closing = [self._further.close] if self._pipeline is None else [self._pipeline.close, self._further.close]
         side_by_side(closing, deadline)
         self._finished.forget()
@@ -167,6 +178,13 @@ def _chosen(name: str, arguments: Mapping[str, Any], known: tuple[str, ...]) -> 
         if one not in known:
             raise ConfigError.of(name, one, f"any of: {', '.join(known)}", source=named.source)
     return tuple(named.value)
+
+
+def _local_ledger() -> LocalLedger:
+    from .store.ledger import LEDGER_NAME, LocalLedger
+    from .store.location import store_home, store_path
+
+    return LocalLedger(store_home() / LEDGER_NAME, store_path())
 
 
 def _events() -> Events:

@@ -24,7 +24,9 @@ if TYPE_CHECKING:
 
 ON_THE_WIRE = {value for name, value in vars(names).items() if name.isupper() and isinstance(value, str) and "." in value}
 CONVENTIONS = set(json.loads((DATA / "semconv.json").read_text())["attributes"])
-ENUMERATIONS = (names.CacheStatus, names.CostSource, names.Operation, names.Outcome, names.StreamEnd)
+ENUMERATIONS = (
+    names.BudgetAction, names.BudgetScope, names.CacheStatus, names.CostSource, names.Operation, names.Outcome, names.StreamEnd,
+)  # fmt: skip
 NAMES_PAGE = DOCS / "names.md"
 NO_TELEMETRY = {"fastagentic.drain", "fastagentic.toml"}
 """An instrument that never has a value: the SDK calls it before each collection, and that is what it is for; and a file."""

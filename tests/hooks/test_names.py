@@ -46,7 +46,7 @@ OLD_FIELDS = {
 
 def test_a_context_takes_what_it_took() -> None:
     ctx = HookContext("id", "endpoint", tool_input={"a": 1})
-    assert {one.name for one in fields(HookContext)} - OLD_FIELDS == {"tenant", "started_at", "duration_ms"}
+    assert {one.name for one in fields(HookContext)} - OLD_FIELDS == {"tenant", "started_at", "duration_ms", "budget"}
     assert {one.name for one in fields(HookContext)} >= OLD_FIELDS
     ctx.tool_args = {"a": 2}
     ctx.tool_result = "out"

@@ -19,6 +19,7 @@ APART: Final = {
     "observe.stream:ObservedAsyncStream.aclose": "the client's own has one of two names; sync, LiteLLM's has none",
     "observe.run:RunScope.__aenter__": "calls the other: there is nothing to wait for",
     "observe.run:RunScope.__aexit__": "calls the other, too",
+    "budgets.guard:Guard._atotals": "calls the other, on another thread where that would wait",
     "hooks.dispatch:_aasked": "who waits asks in its own task, who does not asks a loop of our own",
     "demo.workload:Workload._asession": "a user's program, written as users write theirs",
     "demo.workload:Workload._aask": "the same",

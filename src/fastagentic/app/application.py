@@ -14,7 +14,7 @@ from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 
 from fastagentic import _api
-from fastagentic.core.config import read_size, setting
+from fastagentic.core.config import read_size, resolved, setting
 from fastagentic.core.errors import ConfigError
 from fastagentic.core.guard import never_break
 from fastagentic.hooks.chain import Chain
@@ -39,6 +39,8 @@ if TYPE_CHECKING:
     from starlette.requests import Request
     from starlette.responses import Response
     from starlette.types import ASGIApp, Receive, Scope, Send
+
+    from fastagentic.core.budget import Budgets
 
     from .rate_limits import RateLimit
     from .reliability import Retry
@@ -66,6 +68,7 @@ class AppConfig:
     fallback: tuple[str, ...]
     rate_limit: RateLimit | None
     timeout_s: float | None
+    budgets: Budgets | None
 
 
 class App:
@@ -84,6 +87,8 @@ class App:
         max_body: of a request, bytes or `"10MB"`; over it: 413.
         retry, fallback, rate_limit, timeout: as `agent_endpoint` takes them, for endpoints that do not say. The rate limit
             is shared by those.
+        budgets: what may be spent on each run, user, tenant or endpoint, and in a month, as `fastagentic.instrument()` takes
+            it. They hold for the calls of this App's endpoints, before those of the settings; over one of them: 402.
         lifespan: what the application needs while it runs: `async with lifespan(app)` around it.
 
     Raises: ConfigError that names the argument, its value and what is accepted.
@@ -112,6 +117,7 @@ class App:
         fallback: Sequence[str] | None = None,
         rate_limit: Any = None,
         timeout: float | None = None,
+        budgets: Mapping[str, Any] | str | None = None,
         lifespan: Callable[[App], AbstractAsyncContextManager[Any]] | None = None,
     ) -> None:
         self.config = AppConfig(
@@ -126,6 +132,7 @@ class App:
             fallback=fallback_of(fallback, "App(fallback=...)"),
             rate_limit=rate_limit_of(rate_limit, "App(rate_limit=...)"),
             timeout_s=timeout_of(timeout, "App(timeout=...)"),
+            budgets=None if budgets is None else resolved("budgets", budgets, source="App(budgets=...)").value,
         )
         self.hooks = list(hooks_of(hooks, "App(hooks=...)"))
         self.authenticate = authenticate
@@ -198,7 +205,9 @@ class App:
     async def _start(self) -> None:
         self._is_started = True
         if self.config.telemetry is not None:
-            switch_on(self.config.telemetry, (*self.hooks, *(hook for one in self._services for hook in one.endpoint.hooks)))
+            budgets = {} if self.config.budgets is None else {"budgets": self.config.budgets}
+            hooks = (*self.hooks, *(hook for one in self._services for hook in one.endpoint.hooks))
+            switch_on({**budgets, **self.config.telemetry}, hooks)
         await afire("on_startup", self, Chain(self.hooks))
         self.is_ready = True
 

@@ -13,6 +13,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
+from fastagentic.core.budget import usd_of
 from fastagentic.core.errors import ConfigError
 
 from .bodies import Answer, Body, shape_of
@@ -53,6 +54,7 @@ class Endpoint:
     rate_limit: RateLimit | None = None
     timeout_s: float | None = None
     scopes: tuple[str, ...] = ()
+    budget_usd: float | None = None
 
 
 _of_modules: Final[dict[str, dict[str, Endpoint]]] = {}
@@ -80,6 +82,7 @@ def agent_endpoint(
     input_model: Any = None,
     output_model: Any = None,
     scopes: Sequence[str] | None = None,
+    budget_usd: float | None = None,
 ) -> Callable[[F], F]:
     """Serve a function, or the `runnable` that it stands for, as `POST path`. The function stays what it was.
 
@@ -101,6 +104,7 @@ def agent_endpoint(
         input_model: type of the body, beating the annotation.
         output_model: type of the answer (of a piece of it, where it streams), beating the annotation.
         scopes: what the user must be allowed; needs `App(authenticate=...)`.
+        budget_usd: what the calls of one request may cost together, USD; the next one after that is not made: 402.
 
     Raises: ConfigError that names the argument, its value and what is accepted.
 
@@ -206,7 +210,12 @@ def _endpoint(path: str, function: Callable[..., Any], *, known: Any, **told: An
         rate_limit=rate_limit_of(told["rate_limit"], f"agent_endpoint({path!r}, rate_limit=...)"),
         timeout_s=timeout_of(told["timeout"], f"agent_endpoint({path!r}, timeout=...)"),
         scopes=listed(told["scopes"], f"agent_endpoint({path!r}, scopes=...)"),
+        budget_usd=_budget(path, told["budget_usd"]),
     )
+
+
+def _budget(path: str, given: Any) -> float | None:
+    return None if given is None else usd_of(given, f"agent_endpoint({path!r}, budget_usd=...)")
 
 
 def _hooks(path: str, told: Mapping[str, Any]) -> tuple[Any, ...]:

@@ -17,7 +17,7 @@ from starlette.responses import Response
 
 from fastagentic.clients._failures import UNANSWERED, read_failure
 from fastagentic.core.call import LLMCall
-from fastagentic.core.errors import HookRejected
+from fastagentic.core.errors import BudgetExceeded, HookRejected
 from fastagentic.core.names import Operation
 
 if TYPE_CHECKING:
@@ -153,6 +153,10 @@ def problem_of(error: BaseException) -> Problem:
         return error.problem
     if isinstance(error, HookRejected):
         return Problem(403, str(error) or None)
+    if isinstance(
+        error, BudgetExceeded
+    ):  # neither limit nor what was spent: of a tenant or a month that is nobody else's matter
+        return Problem(402, f"the budget of this {error.scope} is used up")
     if isinstance(error, HTTPException):
         return Problem(error.status_code, error.detail, error.headers or {})
     return _upstream(error) or Problem(500, "the endpoint failed; the log of the server says where")

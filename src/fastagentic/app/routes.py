@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 PROBLEMS: Final = {
     400: "The body is no JSON",
     401: "Nobody that the application knows",
+    402: "A budget is used up",
     403: "Not allowed, or refused by a hook",
     413: "The body is too large",
     415: "The body is not application/json",

@@ -46,4 +46,11 @@ class Service:
 
     def scope(self, run_id: str | None) -> RunScope:
         """The run of one request."""
-        return endpoint_run(self.endpoint.name, run_id=run_id, gateway=self.gateway, hooks=self.hooks)
+        return endpoint_run(
+            self.endpoint.name,
+            run_id=run_id,
+            gateway=self.gateway,
+            hooks=self.hooks,
+            budget_usd=self.endpoint.budget_usd,
+            budgets=self.app.config.budgets,
+        )

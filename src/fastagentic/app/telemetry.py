@@ -21,6 +21,6 @@ def switch_on(telemetry: Mapping[str, Any], hooks: Iterable[Any]) -> None:
     if not _api.is_instrumented():
         destinations = destinations_with(hooks, telemetry.get("destinations"), telemetry.get("tracer_provider"))
         _api.instrument(**({**telemetry, "destinations": destinations} if brought else telemetry))
-    elif brought or telemetry:
-        what = ", ".join([*telemetry, *brought])
+    elif left := [*(name for name in telemetry if name != "budgets"), *brought]:  # its endpoints' runs carry an App's budgets
+        what = ", ".join(left)
         logger.warning("App: fastagentic.instrument() was called before the application started; %s is not taken up", what)

@@ -22,7 +22,7 @@ from starlette.responses import Response
 
 from fastagentic.context import AgentContext, RunContext, UsageInfo
 from fastagentic.core import names
-from fastagentic.core.errors import HookRejected
+from fastagentic.core.errors import BudgetExceeded, HookRejected
 from fastagentic.hooks import HookContext, HookResult, HookResultAction
 from fastagentic.hooks.chain import Chain
 from fastagentic.hooks.dispatch import afire, rejection
@@ -44,7 +44,7 @@ if TYPE_CHECKING:
 logger = logging.getLogger("fastagentic")
 
 JSON: Final = "application/json"
-ON_PURPOSE: Final = (HookRejected, HTTPException)
+ON_PURPOSE: Final = (HookRejected, BudgetExceeded, HTTPException)
 """What ends an endpoint because somebody wanted it: no business of `on_error`."""
 
 MODIFY, SKIP, REJECT, RETRY = (

@@ -8,6 +8,7 @@ import typer
 
 from fastagentic._version import __version__
 
+from .budgets import budgets
 from .costs import costs
 from .dashboard import dashboard
 from .demo import demo
@@ -25,7 +26,7 @@ from .spool import spool
 from .status import status
 
 COMMANDS: Final = (
-    costs, runs, show, dashboard, prices, status, doctor, export, import_file, prune, run, serve, demo,
+    costs, runs, show, dashboard, prices, budgets, status, doctor, export, import_file, prune, run, serve, demo,
 )  # fmt: skip
 NAMES: Final[dict[object, str]] = {import_file: "import"}
 """Of commands that are called as no function can be."""

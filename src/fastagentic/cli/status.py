@@ -6,22 +6,28 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from fastagentic._settings_file import load_settings_file
 from fastagentic.core import words
-from fastagentic.core.errors import StoreError
+from fastagentic.core.config import setting
+from fastagentic.core.errors import FastagenticError, StoreError
 from fastagentic.export.spool.survey import survey
 from fastagentic.store.location import store_home, store_path
 from fastagentic.store.queries.status import status as ask_status
 from fastagentic.store.reader import open_store, write_problem
 
+from .budgets import budget_rows, json_row
 from .config import print_config
 from .errors import FAILED, stop
 from .options import AsJson  # noqa: TC001  # typer reads it at run time
 from .tables import console, print_json
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from fastagentic.export.spool.survey import SpoolStatus
     from fastagentic.store.queries.status import StoreStatus
 
+    from .budgets import BudgetRow
     from .tables import JsonRow
 
 
@@ -45,10 +51,17 @@ def status(
             _print([_spool_line(spool) for spool in spools])
         stop(str(error), FAILED)
     problem = write_problem(path)
+    rows, unread = _budgets()
     if as_json:
-        print_json({**_json_status(found, problem), "destinations": [_json_spool(spool) for spool in spools]})
+        print_json(
+            {
+                **_json_status(found, problem),
+                "budgets": [json_row(row) for row in rows],
+                "destinations": [_json_spool(spool) for spool in spools],
+            }
+        )
     else:
-        _print([*_lines(found, problem), *(_spool_line(spool) for spool in spools)])
+        _print([*_lines(found, problem), *_budget_lines(rows, unread), *(_spool_line(spool) for spool in spools)])
     if problem is not None:
         stop(problem, FAILED)
 
@@ -90,6 +103,24 @@ def _spool_line(spool: SpoolStatus) -> tuple[str, str]:
     said += [f"{spool.aside_spans:,} refused: see fastagentic spool export"] if spool.aside_spans else []
     said += [f"{lost:,} lost: {why}"] if lost else []
     return "sends", f"{spool.name} ({spool.endpoint}): {'; '.join(said)}"
+
+
+def _budgets() -> tuple[list[BudgetRow], str | None]:
+    """The budgets of which it is known what is spent, and why that cannot be said, if so."""
+    try:
+        load_settings_file()
+        return [row for row in budget_rows(setting("budgets")) if row.spent is not None], None
+    except FastagenticError as error:
+        return [], str(error)
+
+
+def _budget_lines(rows: list[BudgetRow], problem: str | None) -> Iterator[tuple[str, str]]:
+    for row in rows:
+        spent = words.money(None if row.spent is None else row.spent.usd)
+        of = " ".join(filter(None, (row.scope, row.name, row.period)))
+        yield "budget", f"{of}: {spent} of {words.money(row.limit_usd)}, {row.action} at the limit"
+    if problem is not None:
+        yield "budget", problem
 
 
 def _print(lines: list[tuple[str, str]]) -> None:

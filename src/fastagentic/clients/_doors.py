@@ -38,6 +38,8 @@ def _sync_door(observer: Observer, reader: Reader, entry: EntryPoint) -> Callabl
         if call.hooked is not None:
             return hooked_door(call, wrapped)
         try:
+            if call.guarded is not None:
+                call.guarded.admit()
             result = wrapped(*call.args, **call.kwargs)
         except BaseException as error:  # cancellation and Ctrl-C end the call too
             call.failed(error)
@@ -53,6 +55,8 @@ def _async_door(observer: Observer, reader: Reader, entry: EntryPoint) -> Callab
         if call.hooked is not None:
             return await async_hooked_door(call, wrapped)
         try:
+            if call.guarded is not None:
+                await call.guarded.aadmit()
             result = await wrapped(*call.args, **call.kwargs)
         except BaseException as error:  # cancellation and Ctrl-C end the call too
             call.failed(error)

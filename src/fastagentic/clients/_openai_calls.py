@@ -67,7 +67,7 @@ class SdkObserver(Observer):
 class Flight(NullCall):
     """A request under way. A null call, unless the request or the response says that it is observed."""
 
-    __slots__ = ("_asked", "_call", "_context", "_observer", "_started", "_token", "hooked", "response")
+    __slots__ = ("_asked", "_call", "_context", "_observer", "_started", "_token", "guarded", "hooked", "response")
 
     def __init__(self, observer: SdkObserver, asked: Asked, context: Context) -> None:
         super().__init__(asked.args, asked.kwargs)
@@ -76,11 +76,12 @@ class Flight(NullCall):
         self._call: OpenSdkCall | None = None
         self._context = context
         self._observer = observer
+        self.guarded = None
         self._started = (time.time_ns(), time.perf_counter())
         if observer.is_observed(asked.instance, asked.arguments["options"]):
             self._call = OpenSdkCall(observer, asked, context)
             self.args, self.kwargs = self._call.args, self._call.kwargs
-            self.hooked = self._call.hooked
+            self.guarded, self.hooked = self._call.guarded, self._call.hooked
             if self._call.hooked is not None:
                 self._call.hooked.door = self
         else:

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Final
 
-from .errors import BadPart
+from .errors import BadPart, ConfigError
 from .names import BudgetAction, BudgetScope, Period
 
 if TYPE_CHECKING:
@@ -141,6 +141,14 @@ def _usd(key: str, value: Any) -> float:
     if not (math.isfinite(usd) and usd >= 0):
         raise BadPart(key, value, MONEY)
     return usd
+
+
+def usd_of(value: Any, where: str) -> float:
+    """An amount as an argument gave it. Raises: ConfigError."""
+    try:
+        return _usd(where, value)
+    except BadPart as part:
+        raise ConfigError(str(part)) from None
 
 
 def _one_of(words: tuple[str, ...], read: Callable[[str], Any]) -> Callable[[str, Any], Any]:

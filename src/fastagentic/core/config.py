@@ -90,6 +90,14 @@ def read_durability(text: str) -> str:
     return word
 
 
+def read_ledger(text: str) -> str:
+    """`local`, `process`, or a URL of Redis. Raises: ValueError."""
+    place = text.strip()
+    if place not in ("local", "process") and not place.startswith(("redis://", "rediss://", "unix://")):
+        raise ValueError(text)
+    return place
+
+
 BOOLEANS: Final = dict.fromkeys(("true", "1", "yes", "on"), True) | dict.fromkeys(("false", "0", "no", "off"), False)
 
 
@@ -114,6 +122,7 @@ WAIT: Final = Kind(read_amount)
 TIMEOUT: Final = Kind(read_wait)
 SIZE: Final = Kind(read_size)
 PRICES: Final = Kind(str, (Mapping, os.PathLike))
+LEDGER: Final = Kind(read_ledger)
 BUDGETS: Final = Kind(read_budgets, (Mapping, Budgets), budgets_of)
 
 Theirs = tuple[Any, str]
@@ -201,6 +210,11 @@ SETTINGS: Final = {
             "limits in USD such as run=0.50, month=500, month.action=warn", "what may be spent on whom, and in a month",
         ),
         Setting(
+            "budget_ledger", "FASTAGENTIC_BUDGET_LEDGER", None, LEDGER,
+            "local, process, or a URL such as redis://host:6379/0",
+            "where it is kept what was spent of budgets: beside the local store where there is one, else in each process",
+        ),
+        Setting(
             "logs", "FASTAGENTIC_LOGS", False, SWITCH,
             "true or false", "put run, trace and span id on log records",
         ),
@@ -252,10 +266,11 @@ def setting(name: str, argument: Any = None, environ: Mapping[str, str] | None =
     return resolved(name, argument, environ).value
 
 
-def resolved(name: str, argument: Any = None, environ: Mapping[str, str] | None = None) -> Effective:
-    """The same with its source. Raises: ConfigError."""
+def resolved(name: str, argument: Any = None, environ: Mapping[str, str] | None = None, *, source: str = ARGUMENT) -> Effective:
+    """The same with its source; `source` is what an argument is called in an error. Raises: ConfigError."""
     row = SETTINGS[name]
-    value, source = _said(row, argument, os.environ if environ is None else environ)
+    value, said_by = _said(row, argument, os.environ if environ is None else environ)
+    source = source if said_by == ARGUMENT else said_by
     return Effective(name, row.default if source == DEFAULT else _read(row, value, source), source)
 
 

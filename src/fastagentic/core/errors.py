@@ -55,5 +55,44 @@ class HookRejected(FastagenticError):  # noqa: N818  # the name that users catch
         self.event = event
 
 
+class BudgetExceeded(FastagenticError):  # noqa: N818  # the name that users catch
+    """A call was not made, because a budget is used up, or because the call would surely pass it.
+
+    `scope` is `run`, `user`, `tenant`, `endpoint` or `month`, `name` the run's id, the user, the tenant or the endpoint.
+    `limit_usd` and `spent_usd` are USD, and `estimate_usd` what the call might have cost, where that was why.
+
+    Example:
+        >>> raise BudgetExceeded("run 'r'", scope="run", name="a" * 32, limit_usd=0.5, spent_usd=0.5031)
+        Traceback (most recent call last):
+        fastagentic.core.errors.BudgetExceeded: run 'r' has used up its budget: 0.5031 of 0.5 USD spent; the call was not made
+    """
+
+    def __init__(
+        self,
+        label: str,
+        *,
+        scope: str,
+        name: str,
+        limit_usd: float,
+        spent_usd: float,
+        unpriced_calls: int = 0,
+        estimate_usd: float | None = None,
+    ) -> None:
+        spent = f"{spent_usd:.9g} of {limit_usd:.9g} USD spent"
+        if estimate_usd is not None:
+            why = f"{label} has a budget with {spent}, and the call could cost {estimate_usd:.9g} USD"
+        elif spent_usd < limit_usd:
+            why = f"{label} has a budget, and {unpriced_calls} calls whose cost is not known ({spent} beside them)"
+        else:
+            why = f"{label} has used up its budget: {spent}"
+        super().__init__(f"{why}; the call was not made")
+        self.scope = scope
+        self.name = name
+        self.limit_usd = limit_usd
+        self.spent_usd = spent_usd
+        self.unpriced_calls = unpriced_calls
+        self.estimate_usd = estimate_usd
+
+
 class NoGatewayError(FastagenticError, LookupError):
     """A gateway's client was asked for where no gateway is in force."""

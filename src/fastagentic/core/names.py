@@ -84,6 +84,8 @@ ATTEMPT_NUMBER: Final = "fastagentic.attempt.number"
 ATTEMPT_MODEL: Final = "fastagentic.attempt.model"
 ATTEMPT_PROVIDER: Final = "fastagentic.attempt.provider"
 OUTCOME: Final = "fastagentic.outcome"
+BUDGET_SCOPE: Final = "fastagentic.budget.scope"
+BUDGET_ACTION: Final = "fastagentic.budget.action"
 DESTINATION: Final = "fastagentic.destination"
 
 # --- metrics --------------------------------------------------------------------------------------
@@ -99,6 +101,10 @@ GATEWAY_RETRIES: Final = "fastagentic.gateway.retries"
 GATEWAY_FALLBACKS: Final = "fastagentic.gateway.fallbacks"
 BUDGET: Final = "fastagentic.budget"  # USD, what may be spent in a month
 TARGET_WEIGHT: Final = "fastagentic.gateway.target.weight"
+BUDGET_SPENT: Final = "fastagentic.budget.spent"  # USD, of the same
+BUDGET_EXCEEDED: Final = "fastagentic.budget.exceeded"
+BUDGET_REFUSED: Final = "fastagentic.budget.refused_calls"
+BUDGET_FAILURES: Final = "fastagentic.budget.ledger_failures"
 EXPORT_DELIVERED: Final = "fastagentic.export.delivered"
 EXPORT_DROPPED: Final = "fastagentic.export.dropped"
 EXPORT_SPOOLED: Final = "fastagentic.export.spooled"

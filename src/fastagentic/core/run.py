@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from .budget import Budgets
     from .call import LLMCall
 
 ZERO: Final = Decimal(0)
@@ -65,8 +66,8 @@ class Run:
     """
 
     __slots__ = (
-        "_finished", "_folding", "_totals", "external_id", "gateway", "hooks", "is_endpoint", "metadata", "name", "parent",
-        "person", "run_id", "session", "tags", "tenant", "user",
+        "_finished", "_folding", "_totals", "budget_usd", "budgets", "external_id", "gateway", "hooks", "is_endpoint", "limit",
+        "metadata", "name", "parent", "person", "run_id", "session", "tags", "tenant", "user",
     )  # fmt: skip
 
     def __init__(
@@ -83,6 +84,8 @@ class Run:
         hooks: Sequence[Any] = (),
         person: Any = None,
         is_endpoint: bool = False,
+        budget_usd: float | None = None,
+        budgets: Budgets | None = None,
         parent: Run | None = None,
     ) -> None:
         self.name = name
@@ -97,6 +100,9 @@ class Run:
         self.hooks: tuple[Any, ...] = tuple(hooks)  # beside those that are registered for all
         self.person = person  # what an App knows of the user beyond the id
         self.is_endpoint = is_endpoint
+        self.budget_usd = budget_usd  # what its calls may cost together
+        self.budgets = budgets  # of an App: they hold beside, and before, those of the instrumentation
+        self.limit: Any = None  # the budget's own note: what `budget_usd` and the settings come to for this run
         self.parent = parent
         self._totals = RunUsage()
         self._finished: deque[LLMCall] = deque()

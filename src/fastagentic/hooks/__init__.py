@@ -8,6 +8,7 @@
 from __future__ import annotations
 
 from .base import BaseHook as BaseHook
+from .base import BudgetState as BudgetState
 from .base import Hook as Hook
 from .base import HookContext as HookContext
 from .base import HookResult as HookResult

@@ -65,6 +65,22 @@ class HookResult:
         return cls(HookResultAction.RETRY, max_retries=max_retries)
 
 
+@dataclass(frozen=True)
+class BudgetState:
+    """A budget as it stands: what `on_budget` is told."""
+
+    scope: str
+    """`run`, `user`, `tenant`, `endpoint` or `month`."""
+    name: str
+    """The run's id, the user, the tenant or the endpoint; empty for the month's."""
+    limit_usd: float
+    spent_usd: float
+    unpriced_calls: int
+    """Calls whose cost is not known, which `spent_usd` leaves out."""
+    action: str
+    """`warn` or `stop`: what the limit does to further calls."""
+
+
 @dataclass
 class HookContext:
     """What a hook is told of the call, the tool or the request that it stands at.
@@ -99,6 +115,8 @@ class HookContext:
     """When it began, in seconds since the epoch."""
     duration_ms: float | None = None
     """How long it took, once it is over."""
+    budget: BudgetState | None = None
+    """Of `on_budget`: the budget that is used up."""
 
     @property
     def tool_args(self) -> Any:
@@ -172,6 +190,9 @@ class Hook:
     async def on_retry(self, ctx: HookContext) -> HookResult:
         """It is about to be tried again: `ctx.retry_count`."""
         return HookResult.proceed()
+
+    async def on_budget(self, ctx: HookContext) -> None:
+        """A budget is used up: `ctx.budget`. Once for each; nobody waits for it."""
 
 
 BaseHook = Hook

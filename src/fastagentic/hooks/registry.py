@@ -19,7 +19,7 @@ F = TypeVar("F", bound="Callable[..., Any]")
 
 EVENTS: Final = (
     "on_startup", "on_shutdown", "on_request", "on_response", "on_llm_start", "on_llm_end", "on_tool_call", "on_tool_result",
-    "on_error", "on_retry",
+    "on_error", "on_retry", "on_budget",
 )  # fmt: skip
 
 NEVER_FIRED: Final = (

@@ -32,6 +32,9 @@ ERROR: Final = Status(StatusCode.ERROR)  # without a description: exception text
 class OpenAttempt:
     """One try of the client's own, between its start and its end."""
 
+    guarded = None
+    """It was the logical call that its budgets allowed."""
+
     __slots__ = ("_outer", "_span", "_token", "args", "hooked", "kwargs")
 
     def __init__(self, outer: OpenCall, asked: Asked, parent: Context) -> None:

@@ -13,7 +13,7 @@ from opentelemetry import context as otel_context
 
 from fastagentic.context import user_of
 from fastagentic.core.call import Cost
-from fastagentic.core.errors import HookRejected
+from fastagentic.core.errors import BudgetExceeded, HookRejected
 from fastagentic.core.guard import never_break
 from fastagentic.core.names import CostSource
 from fastagentic.hooks.base import HookContext
@@ -55,6 +55,8 @@ def hooked_door(call: Any, wrapped: Callable[..., Any]) -> Any:
     while True:
         try:
             play(call.hooked.start())
+            if call.guarded is not None:
+                call.guarded.admit()
             result = wrapped(*call.args, **call.kwargs)
         except BaseException as error:  # cancellation and Ctrl-C end the call too
             call.failed(error)
@@ -70,6 +72,8 @@ async def async_hooked_door(call: Any, wrapped: Callable[..., Any]) -> Any:
     while True:
         try:
             await aplay(call.hooked.start())
+            if call.guarded is not None:
+                await call.guarded.aadmit()
             result = await wrapped(*call.args, **call.kwargs)
         except BaseException as error:  # cancellation and Ctrl-C end the call too
             call.failed(error)
@@ -141,7 +145,7 @@ class HookedCall(NotYet):
         """The client raised."""
         try:
             self._see(None, error)
-            if isinstance(error, Exception) and not isinstance(error, HookRejected):
+            if isinstance(error, Exception) and not isinstance(error, (HookRejected, BudgetExceeded)):
                 run = self._call.call.run
                 is_asked_again = run is not None and run.is_endpoint  # the endpoint fires it too, and honours more
                 yield self._moment("on_error", HONOURED["on_error"] if is_asked_again else frozenset({REJECT}))

@@ -24,6 +24,7 @@ from fastagentic.hooks.registry import registered
 from .attempt import OpenAttempt, tell_the_first
 from .context import CALL_KEY, RUN_KEY, detach, is_suppressed
 from .estimate import ESTIMATED, estimate
+from .guarded import GuardedCall
 from .hooked import HookedCall
 from .lending import lent_to
 from .moments import aplay, has_hooks
@@ -32,11 +33,12 @@ from .spans import end_attributes, run_id_of, span_name, start_attributes
 from .stream import observed
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from opentelemetry.context import Context
     from opentelemetry.trace import Span, SpanContext, Tracer
 
+    from fastagentic.budgets.guard import Guard
     from fastagentic.core.call import LLMCall
     from fastagentic.core.run import Run
     from fastagentic.pricing import Pricing
@@ -54,6 +56,7 @@ WRITE: Final = never_break("write to a request")
 PRICE: Final = never_break("price a call")
 CAPTURE: Final = never_break("capture the content of a call")
 FINISH: Final = never_break("finish a call")
+LIMIT: Final = never_break("find the budgets of a call")
 
 ERROR: Final = Status(StatusCode.ERROR)  # without a description: exception texts can echo a prompt
 
@@ -63,6 +66,7 @@ class NullCall:
 
     __slots__ = ("args", "kwargs")
 
+    guarded: GuardedCall | None = None
     hooked: NotYet | None = None
 
     def __init__(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
@@ -89,6 +93,7 @@ class Observer:
         propagate: bool = True,
         content: Content | None = None,
         on_unrecorded: Callable[[LLMCall, SpanContext, Context], None] | None = None,
+        guard: Guard | None = None,
     ) -> None:
         self.tracer = tracer
         self.pricing = pricing
@@ -96,6 +101,7 @@ class Observer:
         self.propagate = propagate
         self.content = content
         self.on_unrecorded = on_unrecorded
+        self.guard = guard
 
     def open(
         self, reader: Reader, entry: EntryPoint, instance: Any, args: tuple[Any, ...], kwargs: dict[str, Any]
@@ -140,7 +146,7 @@ class OpenCall:
 
     __slots__ = (
         "_arguments", "_arrivals", "_context", "_dropped_at", "_end", "_observer", "_output", "_parent", "_started", "_token",
-        "args", "attempts", "call", "hooked", "kwargs", "reader", "span",
+        "args", "attempts", "call", "guarded", "hooked", "kwargs", "reader", "span",
     )  # fmt: skip
 
     def __init__(self, observer: Observer, asked: Asked, parent: Context, started: tuple[int, float] | None = None) -> None:
@@ -184,6 +190,7 @@ class OpenCall:
                 reader.capture_request(call, asked.arguments)
         self._context = otel_context.set_value(CALL_KEY, self, set_span_in_context(span, parent))
         self.hooked = HookedCall(self, asked) if (registered or (run is not None and run.hooks)) and has_hooks(parent) else None
+        self.guarded = None if observer.guard is None else self._guarded(observer.guard, run)
         self._token = otel_context.attach(self._context)
         self._started = time.perf_counter() if started is None else started[1]
 
@@ -192,6 +199,12 @@ class OpenCall:
         lent = asked.lent(of_run_id(self.call.run_id))
         self.args, self.kwargs = lent.args, lent.kwargs
         return lent
+
+    def _guarded(self, guard: Guard, run: Run | None) -> GuardedCall | None:
+        with LIMIT:
+            if limits := guard.limits(run):
+                return GuardedCall(self, guard, limits, self._observer.pricing)
+        return None
 
     def asks(self, asked: Asked) -> None:
         """Something else is asked for than the call was opened with: a hook has changed the request."""
@@ -214,6 +227,11 @@ class OpenCall:
             call.content = Captured()
             self.reader.capture_request(call, asked.arguments)
         self.call = call
+
+    @property
+    def arguments(self) -> Mapping[str, Any]:
+        """What the client is asked, by name."""
+        return self._arguments
 
     @property
     def context(self) -> Context:
@@ -345,6 +363,8 @@ class OpenCall:
         call, span = self.call, self.span
         if call.run is not None:
             call.run.add(call)
+        if self.guarded is not None:
+            self.guarded.charge()
         if span.is_recording():
             span.set_attributes(end_attributes(call))
             status = ERROR

@@ -32,7 +32,7 @@ R = TypeVar("R")
 
 START: Final = never_break("start the span of a run")
 END: Final = never_break("end the span of a run")
-INHERITED: Final = ("user", "session", "tenant", "tags", "gateway", "hooks", "person", "is_endpoint")
+INHERITED: Final = ("user", "session", "tenant", "tags", "gateway", "hooks", "person", "is_endpoint", "budgets")
 """What a run inside a run has from the outer one, unless it says otherwise."""
 NAME_OF: Final = {Operation.INVOKE_WORKFLOW: names.WORKFLOW_NAME, Operation.INVOKE_AGENT: names.AGENT_NAME}
 """Kind of run -> the attribute that carries its name."""
@@ -153,7 +153,7 @@ class RunScope:
     def _new_run(self, outer: Run | None, span: Span) -> Run:
         if outer is not None:  # a run inside a run shares the id, and inherits whom it is for
             inherited = {name: getattr(outer, name) for name in INHERITED}
-            who = inherited | {name: value for name, value in self._who.items() if value}
+            who = inherited | {name: value for name, value in self._who.items() if value or name == "budget_usd"}
             return Run(self._name, outer.run_id, parent=outer, **who)
         trace_id = span.get_span_context().trace_id
         run_id = self._run_id

@@ -1,0 +1,49 @@
+"""The ledger of one process: two tables in memory, gone with it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from fastagentic.core.ledger import NOTHING_SPENT, Account, Spent
+from fastagentic.core.names import BudgetScope
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+RUNS_KEPT: Final = 50_000
+"""A run says not when it is over for good: the oldest are forgotten, so that a server's memory does not grow with its runs."""
+OTHERS_KEPT: Final = 200_000
+"""Users, tenants and endpoints, of this period and those before."""
+
+
+class ProcessLedger:
+    """What was spent by this process.
+
+    Example:
+        >>> from fastagentic.core.ledger import Account, Spent
+        >>> ledger, run = ProcessLedger(), Account("run", "a" * 32, "")
+        >>> ledger.exchange({run: Spent(nanos=1_500, calls=1)}, [run])
+        [Spent(nanos=1500, calls=1, unpriced=0)]
+    """
+
+    waits = False
+
+    def __init__(self) -> None:
+        self._runs: dict[Account, Spent] = {}
+        self._others: dict[Account, Spent] = {}
+
+    def exchange(self, charges: Mapping[Account, Spent], asked: Sequence[Account]) -> list[Spent]:
+        """Book, then say what is spent."""
+        for account, spent in charges.items():
+            table, kept = self._table_of(account)
+            before = table.get(account)
+            table[account] = spent if before is None else before.plus(spent)
+            if before is None and len(table) > kept:
+                del table[next(iter(table))]
+        return [self._table_of(account)[0].get(account, NOTHING_SPENT) for account in asked]
+
+    def close(self) -> None:
+        """Nothing is open."""
+
+    def _table_of(self, account: Account) -> tuple[dict[Account, Spent], int]:
+        return (self._runs, RUNS_KEPT) if account.scope == BudgetScope.RUN else (self._others, OTHERS_KEPT)
