@@ -60,15 +60,16 @@ def filled_pages(scratch: Path, pages: Path, echarts: Path) -> dict[str, Path]:
     rules = sorted((ROOT / "dashboards/rules").glob("*.yaml"))
     with (
         Collector(find_collector(), scratch, "all-in-one.yaml", "with-file.yaml", FACTS_FILE=str(facts)) as collector,
-        Prometheus(programs, scratch, scrape=[collector.prometheus_address], rules=rules) as prometheus,
+        Prometheus(programs, scratch, scrape=[collector.prometheus_address]) as prometheus,
         performed(
             scratch, otlp=collector.otlp_endpoint, calls=300, FASTAGENTIC_BUDGETS="month=2500, month.action=warn"
         ) as truth,
         ClickHouse(scratch / "clickhouse") as clickhouse,
     ):
         prometheus.wait_for("sum(gen_ai_client_operation_duration_seconds_count)", truth.total().calls)
+        remember(prometheus, scratch, rules, time.time())
+        prometheus.wait_for("max(service:llm_budget_burn:ratio_rate1d)")
         now = time.time()
-        remember(prometheus, scratch, now)
         for back in range(int(12 * HOUR_S / SPANS_EVERY_S)):
             clickhouse.take(facts, back=back, slot_s=SPANS_EVERY_S)
         return {
@@ -77,8 +78,8 @@ def filled_pages(scratch: Path, pages: Path, echarts: Path) -> dict[str, Path]:
         }
 
 
-def remember(prometheus: Prometheus, scratch: Path, now: float) -> None:
-    """Give the live series a past: a day of all of them, and of cost the same day of last week."""
+def remember(prometheus: Prometheus, scratch: Path, rules: list[Path], now: float) -> None:
+    """Give the live series a past: a day of all of them, and of cost the same day of last week. Then come the rules."""
     live = [({**labels}, value) for labels, value in prometheus.query(OURS)]
     costs = [one for one in live if one[0]["__name__"] == "fastagentic_cost_USD_total"]
     prometheus.stop()
@@ -90,9 +91,10 @@ def remember(prometheus: Prometheus, scratch: Path, now: float) -> None:
         made = promtool(prometheus.programs, "tsdb", "create-blocks-from", "openmetrics", text, scratch / "tsdb")
         if made.returncode:
             raise RuntimeError(made.stderr)
+    prometheus.rules = rules
     prometheus.start()
     for at in range(2):  # a rule that reads another's series finds them the second time
-        for path in prometheus.rules:
+        for path in rules:
             evaluated = scratch / f"rules-{at}"
             made = promtool(
                 prometheus.programs, "tsdb", "create-blocks-from", "rules", f"--start={now - 7 * HOUR_S:.0f}",

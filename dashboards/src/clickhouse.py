@@ -1,7 +1,7 @@
 """The questions panels ask of ClickHouse: who, which run, and how much to the cent.
 
-The tables are those of `deploy/clickhouse/`, filled by the collector before it samples. Money is summed as Decimal there, so
-these figures, unlike those extrapolated from Prometheus counters, are the ones to bill by.
+The tables are those of `deploy/clickhouse/`, filled by the collector before it samples. Money is summed as Decimal there, and
+a call that arrives twice counts once: these figures, and not those extrapolated from Prometheus' counters, are for bills.
 """
 
 from __future__ import annotations
@@ -15,20 +15,24 @@ from fastagentic.core import names
 
 from .variables import CLICKHOUSE
 
-CALLS: Final = "otel.llm_calls"  # a row for each call, 90 days
-COST: Final = "otel.llm_cost_1m"  # sums a minute, two years
-SPANS: Final = "otel.otel_traces"  # every span as it came, 7 days
+# Each under a short name, and columns by it: a bare column in WHERE would be taken for a result column of the same name.
+CALLS: Final = "otel.llm_calls AS calls"  # a row for each call, 90 days
+COST: Final = "otel.llm_cost_1m AS cost"  # sums a minute, two years
+RUNS: Final = "otel.llm_run_facts AS runs"  # the spans of runs, 90 days
+SPANS: Final = "otel.otel_traces AS spans"  # every span as it came, 7 days
 
-# `regex` and not `sqlstring`: "All" is the pattern `.*`, which no IN (...) would match.
-SELECTED: Final = "match(service, '^(${service:regex})$') AND match(model, '^(${model:regex})$')"
-IN_RANGE: Final = f"$__timeFilter(minute) AND {SELECTED}"
-CALLS_IN_RANGE: Final = f"$__timeFilter(ts) AND {SELECTED}"
-SPANS_IN_RANGE: Final = (
-    f"$__timeFilter(Timestamp) AND match(ServiceName, '^(${{service:regex}})$')"
-    f" AND match(SpanAttributes['{names.REQUEST_MODEL}'], '^(${{model:regex}})$')"
+# `regex` and not `sqlstring`: "All" is the pattern `.*`, which no IN (...) would match. A call without a model counts as well.
+SELECTED: Final = "match({0}, '^(${{service:regex}})$') AND match({1}, '^(${{model:regex}})$')"
+MODEL: Final = f"spans.SpanAttributes['{names.REQUEST_MODEL}']"
+COST_IN_RANGE: Final = "$__timeFilter(cost.minute) AND " + SELECTED.format("cost.service", "cost.model")
+CALLS_IN_RANGE: Final = "$__timeFilter(calls.ts) AND " + SELECTED.format("calls.service", "ifNull(calls.model, '')")
+SPANS_IN_RANGE: Final = "$__timeFilter(spans.Timestamp) AND " + SELECTED.format("spans.ServiceName", MODEL)
+
+# `sqlstring` brings its own quotes. A run is known by its id, and by the text that was given for it.
+GIVEN_RUN: Final = "${run_id:sqlstring}"
+OF_RUN: Final = (
+    f"(calls.run_id = {GIVEN_RUN} OR calls.run_id IN (SELECT runs.run_id FROM {RUNS} WHERE runs.external_id = {GIVEN_RUN}))"
 )
-# `sqlstring` brings its own quotes.
-OF_RUN: Final = "run_id = ${run_id:sqlstring}"
 
 
 class Query(Builder[UnknownDataquery]):

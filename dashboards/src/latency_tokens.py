@@ -147,28 +147,23 @@ def tokens_by_model() -> Panel:
 @BOARD.panel(17, "Prompt tokens the provider had cached", row=TOKENS)
 def prompt_cache() -> Panel:
     """Share of input tokens in the selected time range that were read from the provider's own prompt cache, by model."""
-    read, asked = (_attribute(name) for name in (names.CACHE_READ_TOKENS, names.INPUT_TOKENS))
     return look.table_of(
         {"cached": units.PercentUnit, "input_tokens": units.Short},
-        f"""SELECT SpanAttributes['{names.REQUEST_MODEL}'] AS model, sum({asked}) AS input_tokens,
-                   sum({read}) / input_tokens AS cached
-            FROM {clickhouse.SPANS} WHERE {clickhouse.SPANS_IN_RANGE}
-            GROUP BY model HAVING input_tokens > 0 ORDER BY input_tokens DESC LIMIT 50""",
+        f"""SELECT calls.model AS model, sum(calls.input_tokens) AS input_tokens,
+                   ifNull(sum(calls.cache_read_tokens), 0) / input_tokens AS cached
+            FROM {clickhouse.CALLS} WHERE {clickhouse.CALLS_IN_RANGE} AND calls.input_tokens > 0
+            GROUP BY model ORDER BY input_tokens DESC LIMIT 50""",
     )
 
 
 @BOARD.panel(18, "Why answers ended", row=TOKENS)
 def finish_reasons() -> Panel:
-    """Calls of the selected time range by the model's reason to stop. `length` is an answer that was cut off."""
-    reasons = f"SpanAttributes['{names.RESPONSE_FINISH_REASONS}']"
+    """Answers of the selected time range by the model's reason to stop. `length` is an answer that was cut off."""
+    reasons = f"spans.SpanAttributes['{names.RESPONSE_FINISH_REASONS}']"
     return look.table_of(
-        {"calls": units.Short, "share": units.PercentUnit},
-        f"""SELECT arrayJoin(JSONExtract({reasons}, 'Array(String)')) AS finish_reason, count() AS calls,
-                   calls / sum(calls) OVER () AS share
+        {"answers": units.Short, "share": units.PercentUnit},
+        f"""SELECT arrayJoin(JSONExtract({reasons}, 'Array(String)')) AS finish_reason, count() AS answers,
+                   answers / sum(answers) OVER () AS share
             FROM {clickhouse.SPANS} WHERE {clickhouse.SPANS_IN_RANGE} AND {reasons} != ''
-            GROUP BY finish_reason ORDER BY calls DESC""",
+            GROUP BY finish_reason ORDER BY answers DESC""",
     )
-
-
-def _attribute(name: str) -> str:
-    return f"toUInt64OrZero(SpanAttributes['{name}'])"

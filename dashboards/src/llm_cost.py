@@ -146,9 +146,9 @@ def by_tenant() -> Panel:
     """Exact USD and calls of the selected time range, by tenant."""
     return look.table_of(
         {"cost_usd": units.Dollars, "calls": units.Short, "share": units.PercentUnit},
-        f"""SELECT tenant_id, sum(cost_usd) AS cost_usd, sum(calls) AS calls,
-                   toFloat64(cost_usd) / sum(toFloat64(cost_usd)) OVER () AS share
-            FROM {clickhouse.COST} WHERE {clickhouse.IN_RANGE} GROUP BY tenant_id ORDER BY cost_usd DESC LIMIT 50""",
+        f"""SELECT if(cost.tenant_id = '', '(none)', cost.tenant_id) AS tenant, sum(cost.calls) AS calls,
+                   sum(cost.cost_usd) AS cost_usd, toFloat64(cost_usd) / sum(toFloat64(cost_usd)) OVER () AS share
+            FROM {clickhouse.COST} WHERE {clickhouse.COST_IN_RANGE} GROUP BY tenant ORDER BY cost_usd DESC LIMIT 50""",
     )
 
 
@@ -157,9 +157,9 @@ def by_user() -> Panel:
     """Exact USD and calls of the selected time range, the 50 users who spent most."""
     return look.table_of(
         {"cost_usd": units.Dollars, "calls": units.Short, "runs": units.Short},
-        f"""SELECT user_id, tenant_id, sum(cost_usd) AS cost_usd, count() AS calls, uniqExact(run_id) AS runs
-            FROM {clickhouse.CALLS} WHERE {clickhouse.CALLS_IN_RANGE}
-            GROUP BY user_id, tenant_id ORDER BY cost_usd DESC LIMIT 50""",
+        f"""SELECT ifNull(calls.user_id, '(none)') AS user, ifNull(calls.tenant_id, '(none)') AS tenant, count() AS calls,
+                   uniqExact(calls.run_id) AS runs, sum(calls.cost_usd) AS cost_usd
+            FROM {clickhouse.CALLS} WHERE {clickhouse.CALLS_IN_RANGE} GROUP BY user, tenant ORDER BY cost_usd DESC LIMIT 50""",
     )
 
 
@@ -168,9 +168,8 @@ def by_run() -> Panel:
     """The 50 runs that cost most in the selected time range. A click on one shows all of its calls."""
     panel = look.table_of(
         {"cost_usd": units.Dollars, "calls": units.Short, "started": units.DatetimeLocal},
-        f"""SELECT run_id, min(ts) AS started, sum(cost_usd) AS cost_usd, count() AS calls, any(service) AS of_service
-            FROM {clickhouse.CALLS} WHERE run_id != '' AND {clickhouse.CALLS_IN_RANGE}
-            GROUP BY run_id ORDER BY cost_usd DESC LIMIT 50""",
+        f"""SELECT calls.run_id AS run_id, min(calls.ts) AS started, count() AS calls, sum(calls.cost_usd) AS cost_usd
+            FROM {clickhouse.CALLS} WHERE {clickhouse.CALLS_IN_RANGE} GROUP BY run_id ORDER BY cost_usd DESC LIMIT 50""",
     )
     return look.to_run(panel, "run_id")
 
@@ -180,8 +179,9 @@ def by_tenant_over_time() -> Panel:
     """Exact USD in each interval of the graph, by tenant."""
     return look.over_time_from_clickhouse(
         units.Dollars,
-        f"""SELECT $__timeInterval(minute) AS time, tenant_id, sum(toFloat64(cost_usd)) AS cost_usd
-            FROM {clickhouse.COST} WHERE {clickhouse.IN_RANGE} GROUP BY time, tenant_id ORDER BY time""",
+        f"""SELECT $__timeInterval(cost.minute) AS time, if(cost.tenant_id = '', '(none)', cost.tenant_id) AS tenant,
+                   toFloat64(sum(cost.cost_usd)) AS cost_usd
+            FROM {clickhouse.COST} WHERE {clickhouse.COST_IN_RANGE} GROUP BY time, tenant ORDER BY time""",
     )
 
 

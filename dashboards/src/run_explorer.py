@@ -23,10 +23,9 @@ BOARD = Board(
 )
 RUNS, RUN, TRACE = "Runs", "This run: $run_id", "Its trace"
 # An empty box selects all.
-WHOSE = (
-    "(${user:sqlstring} = '' OR user_id = ${user:sqlstring}) AND (${tenant:sqlstring} = '' OR tenant_id = ${tenant:sqlstring})"
-)
+WHOSE = " AND ".join(f"(${{{box}:sqlstring}} = '' OR calls.{box}_id = ${{{box}:sqlstring}})" for box in ("user", "tenant"))
 OF_RUN = f"FROM {clickhouse.CALLS} WHERE {clickhouse.OF_RUN}"
+HITS = "countIf(calls.cache_hit = 1)"
 
 
 @BOARD.panel(1, "Runs, newest first", row=RUNS, width=16, height=10)
@@ -35,12 +34,15 @@ def runs() -> Panel:
     run id shows the run below, in Langfuse or in Tempo.
     """
     panel = look.table_of(
-        {"cost_usd": units.Dollars, "started": units.DatetimeLocal, "duration_s": units.Seconds, "calls": units.Short},
-        f"""SELECT run_id, min(ts) AS started, any(service) AS of_service, any(tenant_id) AS tenant, any(user_id) AS user,
-                   count() AS calls, sum(is_error) AS errors, countIf(cache_status IN ('hit', 'semantic_hit')) AS cache_hits,
-                   sum(cost_usd) AS cost_usd, sum(duration_s) AS duration_s
-            FROM {clickhouse.CALLS} WHERE run_id != '' AND {clickhouse.CALLS_IN_RANGE} AND {WHOSE}
-            GROUP BY run_id ORDER BY started DESC LIMIT 200""",
+        {"cost_usd": units.Dollars, "started": units.DatetimeLocal, "calls": units.Short},
+        f"""SELECT calls.run_id AS run_id, any(named.name) AS name, min(calls.ts) AS started, count() AS calls,
+                   sum(calls.is_error) AS failed, {HITS} AS cached, sum(calls.cost_usd) AS cost_usd,
+                   any(calls.user_id) AS user, any(calls.tenant_id) AS tenant, any(calls.service) AS service
+            FROM {clickhouse.CALLS}
+            LEFT JOIN (SELECT runs.run_id AS run_id, argMin(runs.name, (runs.started_ns, -runs.ended_ns)) AS name
+                       FROM {clickhouse.RUNS} WHERE $__timeFilter(runs.ts) GROUP BY run_id) AS named
+                   ON named.run_id = calls.run_id
+            WHERE {clickhouse.CALLS_IN_RANGE} AND {WHOSE} GROUP BY run_id ORDER BY started DESC LIMIT 200""",
     )
     return look.to_run(panel, "run_id")
 
@@ -50,16 +52,15 @@ def runs_over_time() -> Panel:
     """How many runs had calls in each interval of the graph, by service."""
     return look.over_time_from_clickhouse(
         units.Short,
-        f"""SELECT $__timeInterval(ts) AS time, service, toFloat64(uniqExact(run_id)) AS runs
-            FROM {clickhouse.CALLS} WHERE run_id != '' AND {clickhouse.CALLS_IN_RANGE} AND {WHOSE}
-            GROUP BY time, service ORDER BY time""",
+        f"""SELECT $__timeInterval(calls.ts) AS time, calls.service AS service, toFloat64(uniqExact(calls.run_id)) AS runs
+            FROM {clickhouse.CALLS} WHERE {clickhouse.CALLS_IN_RANGE} AND {WHOSE} GROUP BY time, service ORDER BY time""",
     )
 
 
 @BOARD.panel(3, "Cost", row=RUN, width=4, height=4)
 def run_cost() -> Panel:
-    """Exact USD of the whole run."""
-    return look.number_from_clickhouse(units.Dollars, f"SELECT sum(cost_usd) AS cost_usd {OF_RUN}").decimals(6)
+    """Exact USD of the whole run, as far as its calls have a price."""
+    return look.number_from_clickhouse(units.Dollars, f"SELECT sum(calls.cost_usd) AS cost_usd {OF_RUN}").decimals(5)
 
 
 @BOARD.panel(4, "Calls", row=RUN, width=4, height=4)
@@ -72,67 +73,73 @@ def run_calls() -> Panel:
 def run_errors() -> Panel:
     """Calls of the run that ended with an error."""
     steps: look.Steps = ((None, look.GREEN), (1, look.RED))
-    return look.number_from_clickhouse(units.Short, f"SELECT sum(is_error) AS errors {OF_RUN}", steps)
+    return look.number_from_clickhouse(units.Short, f"SELECT sum(calls.is_error) AS failed {OF_RUN}", steps)
 
 
 @BOARD.panel(6, "Answered by cache", row=RUN, width=4, height=4)
 def run_hits() -> Panel:
     """Calls of the run that a gateway's cache answered."""
-    sql = f"SELECT countIf(cache_status IN ('hit', 'semantic_hit')) AS hits {OF_RUN}"
-    return look.number_from_clickhouse(units.Short, sql)
+    return look.number_from_clickhouse(units.Short, f"SELECT {HITS} AS cached {OF_RUN}")
 
 
 @BOARD.panel(7, "Tokens", row=RUN, width=4, height=4)
 def run_tokens() -> Panel:
     """Tokens the run read and wrote."""
-    sql = f"SELECT sum(toUInt64(input_tokens) + output_tokens) AS tokens {OF_RUN}"
-    return look.number_from_clickhouse(units.Short, sql)
+    tokens = "ifNull(calls.input_tokens, 0) + ifNull(calls.output_tokens, 0)"
+    return look.number_from_clickhouse(units.Short, f"SELECT sum({tokens}) AS tokens {OF_RUN}")
 
 
 @BOARD.panel(8, "From first call to last", row=RUN, width=4, height=4)
 def run_length() -> Panel:
     """Seconds from the start of the first call to the end of the last."""
-    end = "toUnixTimestamp64Milli(ts) / 1000 + duration_s"
-    sql = f"SELECT max({end}) - min(toUnixTimestamp64Milli(ts) / 1000) AS length_s {OF_RUN}"
-    return look.number_from_clickhouse(units.Seconds, sql).decimals(2)
+    length = "(max(calls.started_ns + calls.duration_ns) - min(calls.started_ns)) / 1e9"
+    return look.number_from_clickhouse(units.Seconds, f"SELECT {length} AS length_s {OF_RUN}").decimals(2)
 
 
 @BOARD.panel(9, "Calls of the run", row=RUN, width=16, height=10)
 def calls() -> Panel:
-    """Every LLM call of the run, in the order in which they began."""
+    """Every LLM call of the run, in the order in which they began. Without a cost: nobody knows the model's price."""
     return look.table_of(
-        {"cost_usd": units.Dollars, "ts": units.DatetimeLocal, "duration_s": units.Seconds, "input_tokens": units.Short},
-        f"""SELECT ts, model, provider, cache_status, is_error, cost_usd, duration_s, input_tokens, output_tokens
-            {OF_RUN} ORDER BY ts LIMIT 1000""",
+        {"cost_usd": units.Dollars, "started": units.DatetimeLocal, "took": units.Seconds}
+        | {"tokens_in": units.Short, "tokens_out": units.Short},
+        f"""SELECT calls.ts AS started, calls.model AS model, calls.provider AS provider, calls.cache_status AS cache,
+                   calls.cost_usd AS cost_usd, calls.duration_s AS took, calls.input_tokens AS tokens_in,
+                   calls.output_tokens AS tokens_out, calls.error_type AS error
+            {OF_RUN} ORDER BY calls.started_ns LIMIT 1000""",
     )
 
 
 @BOARD.panel(10, "Cost of the run by model", row=RUN, height=10)
 def run_models() -> Panel:
-    """What each model cost in this run."""
+    """What each model cost in this run, and how many of its calls have no price."""
     return look.table_of(
-        {"cost_usd": units.Dollars, "calls": units.Short},
-        f"SELECT model, count() AS calls, sum(cost_usd) AS cost_usd {OF_RUN} GROUP BY model ORDER BY cost_usd DESC",
+        {"cost_usd": units.Dollars, "calls": units.Short, "unpriced": units.Short},
+        f"""SELECT calls.model AS model, count() AS calls, countIf(calls.cost_source = 'unknown') AS unpriced,
+                   sum(calls.cost_usd) AS cost_usd
+            {OF_RUN} GROUP BY model ORDER BY cost_usd DESC NULLS LAST""",
     )
 
 
 @BOARD.panel(11, "Spans of the run", row=TRACE, width=16, height=12)
 def spans() -> Panel:
     """Every span of the run from ClickHouse, which has them unsampled for 7 days: runs, calls, attempts, tools."""
+    run = f"(SELECT runs.run_id FROM {clickhouse.RUNS} WHERE runs.external_id = {clickhouse.GIVEN_RUN})"
     return look.table_of(
-        {"duration_s": units.Seconds, "Timestamp": units.DatetimeLocal},
-        f"""SELECT Timestamp, SpanName, StatusCode, Duration / 1e9 AS duration_s, {_attribute(names.TARGET_PATH)} AS target,
-                   {_attribute(names.RETRIES)} AS retries, {_attribute(names.ERROR_TYPE)} AS error
-            FROM {clickhouse.SPANS} WHERE {_attribute(names.RUN_ID)} = ${{run_id:sqlstring}}
-            ORDER BY Timestamp LIMIT 1000""",
+        {"took": units.Seconds, "started": units.DatetimeLocal},
+        f"""SELECT spans.Timestamp AS started, spans.SpanName AS span, spans.StatusCode AS status, spans.Duration / 1e9 AS took,
+                   {_attribute(names.TARGET_PATH)} AS target, {_attribute(names.RETRIES)} AS retries,
+                   {_attribute(names.ERROR_TYPE)} AS error
+            FROM {clickhouse.SPANS}
+            WHERE {_attribute(names.RUN_ID)} = {clickhouse.GIVEN_RUN} OR {_attribute(names.RUN_ID)} IN {run}
+            ORDER BY spans.Timestamp LIMIT 1 BY spans.TraceId, spans.SpanId LIMIT 1000""",
     )
 
 
 @BOARD.panel(12, "Trace in Tempo", row=TRACE, height=12)
 def trace() -> Panel:
     """The run's trace, if sampling kept it: every run that failed, was dear, slow or fell back is kept."""
-    return look.traces(f'{{ span.{names.RUN_ID} = "$run_id" }}')
+    return look.traces(f'{{ span.{names.RUN_ID} = "$run_id" || span.{names.RUN_EXTERNAL_ID} = "$run_id" }}')
 
 
 def _attribute(name: str) -> str:
-    return f"SpanAttributes['{name}']"
+    return f"spans.SpanAttributes['{name}']"
