@@ -18,15 +18,21 @@ from opentelemetry.trace import SpanKind
 import fastagentic
 from fastagentic.core import names
 from fastagentic.core.errors import ConfigError
+from fastagentic.export.chosen import Terms, deliver_to
 from fastagentic.export.destination import Accepted, Destination, Later, Malformed, Payload
 from fastagentic.export.destinations import langfuse as destination_module
 from fastagentic.export.destinations._langfuse_content import Conversations
 from fastagentic.export.destinations.langfuse import LangfuseDestination
+from fastagentic.export.encoding import deliver
+from fastagentic.export.spool.survey import survey
 from tests.export.langfuse_server import observation, trace
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from opentelemetry.sdk.trace import ReadableSpan
 
+    from fastagentic.export.delivery import Delivery
     from tests.export.receiver import Receiver
     from tests.spans import Memory
 
@@ -272,6 +278,24 @@ def test_a_run_arrives_as_a_trace_with_its_name_cost_and_tokens(
     assert [one.type for one in map(observation, receiver.spans)] == ["generation", "generation", "chain"]
 
 
+def test_a_run_below_somebody_elses_span_names_the_trace_and_a_run_inside_it_does_not(receiver: Receiver, keys: None) -> None:
+    provider = TracerProvider(shutdown_on_exit=False)
+    fastagentic.instrument(destinations=["langfuse"], tracer_provider=provider)
+    with (
+        provider.get_tracer("an.http.server").start_as_current_span("POST /ask"),
+        fastagentic.run("nightly-report"),
+        fastagentic.run("part"),
+    ):
+        ask()
+    assert fastagentic.flush(timeout=10)
+
+    assert {span.name: observation(span).trace_name for span in receiver.spans} == {
+        "chat gpt-4o-mini": None,
+        "invoke_workflow part": None,
+        "invoke_workflow nightly-report": "nightly-report",
+    }
+
+
 def test_a_captured_run_shows_its_first_question_and_its_last_answer(receiver: Receiver, keys: None) -> None:
     fastagentic.instrument(destinations=["langfuse", f"otlp={receiver.endpoint}/other/v1/traces"], capture_content=True)
     with fastagentic.run("talk"):
@@ -318,6 +342,41 @@ def test_two_projects_get_a_copy_each(receiver: Receiver) -> None:
     assert fastagentic.flush(timeout=10)
     places = {span.headers["x-langfuse-public-key"]: observation(span).environment for span in receiver.spans}
     assert places == {"pk-1": "default", "pk-2": "eval"}
+
+
+def test_what_waits_for_one_project_is_not_sent_to_another_at_the_same_address(receiver: Receiver, tmp_path: Path) -> None:
+    left_behind(receiver, deliver_to(LangfuseDestination("pk-1", "sk-1", receiver.endpoint), tmp_path, Terms()))
+    other = deliver_to(LangfuseDestination("pk-2", "sk-2", receiver.endpoint), tmp_path, Terms())
+    assert other.flush(10)
+    other.close(1)
+    assert not receiver.spans
+
+    same = deliver_to(LangfuseDestination("pk-1", "sk-1", receiver.endpoint), tmp_path, Terms())
+    assert same.flush(10)
+    same.close(1)
+    assert [span.headers["x-langfuse-public-key"] for span in receiver.spans] == ["pk-1"]
+
+
+def test_a_spool_from_before_projects_counted_is_taken_over(
+    receiver: Receiver, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = LangfuseDestination("pk-1", "sk-1", receiver.endpoint)
+    monkeypatch.setattr(before, "identity", "")
+    left_behind(receiver, deliver_to(before, tmp_path, Terms()))
+
+    now = deliver_to(LangfuseDestination("pk-1", "sk-1", receiver.endpoint), tmp_path, Terms())
+    assert now.flush(10)
+    now.close(1)
+    assert len(receiver.spans) == 1
+    assert not sum(spool.spans for spool in survey(tmp_path))
+
+
+def left_behind(receiver: Receiver, delivery: Delivery) -> None:
+    """A span on disk, which the server did not take."""
+    receiver.mode = "503"
+    deliver([span_of(names.SCOPE)], [delivery])
+    delivery.close(0.3)
+    receiver.mode = "ok"
 
 
 def test_what_runs_said_is_kept_within_limits(memory: Memory) -> None:

@@ -135,6 +135,19 @@ def test_a_score_waits_until_langfuse_takes_it(receiver: Receiver, delivery: Del
     assert [score["value"] for score in posted(receiver)] == [0.5]
 
 
+def test_what_waits_is_called_scores(receiver: Receiver, delivery: Delivery, caplog: pytest.LogCaptureFixture) -> None:
+    receiver.mode = "503"
+    score_to([delivery], RUN_ID, "quality", 0.5)
+    assert not delivery.flush(0.3)
+    delivery.note_drop(1, "spool full")
+
+    said = [record.getMessage().partition("): ")[2] for record in caplog.records]
+    assert said == [
+        "503; scores wait and are sent again.",
+        "Scores are being lost: spool full. `fastagentic status` counts them",
+    ]
+
+
 def test_a_score_sent_twice_is_the_same_score(receiver: Receiver, delivery: Delivery) -> None:
     receiver.mode = "503"
     score_to([delivery], RUN_ID, "quality", 0.5)

@@ -35,7 +35,7 @@ class _Sending:
     def __init__(self, delivery: Delivery, timeout_s: float, progress: Progress) -> None:
         self._delivery = delivery
         self._progress = progress
-        left = status_of(delivery.spool.directory).orphaned_spans
+        left = sum(status_of(directory).orphaned_spans for directory in delivery.spool.directories)
         self._task: TaskID = progress.add_task(delivery.destination.name, total=left)
         self._thread = threading.Thread(target=delivery.close, args=(timeout_s,), daemon=True)
         self._thread.start()

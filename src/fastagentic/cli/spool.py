@@ -97,7 +97,7 @@ def drain(
     send_what_is_left(_seconds("--timeout", timeout))
     left = [one for one in survey(store_home()) if one.orphaned_spans]
     for one in left:
-        say(f"{words.plural(one.orphaned_spans, 'span')} left for {one.name} ({one.endpoint or one.directory.name}).")
+        say(f"{words.plural(one.orphaned_spans, 'span')} left for {one.name} ({one.address or one.directory.name}).")
     if left:
         stop("not all could be sent; FASTAGENTIC_DESTINATIONS names where, as in the program that made the spans", FAILED)
     say("Nothing is left.")
@@ -141,7 +141,7 @@ def _private(path: str, flags: int) -> int:
 def _row(one: SpoolStatus) -> Sequence[str]:
     return (
         one.name,
-        one.endpoint or words.NOTHING,
+        one.address or words.NOTHING,
         words.some(one.spans),
         words.NOTHING if one.oldest_ns is None else words.local_time(one.oldest_ns),
         words.size(one.size_bytes),
@@ -163,6 +163,7 @@ def _json_row(one: SpoolStatus) -> JsonRow:
     return {
         "destination": one.name,
         "endpoint": one.endpoint,
+        "identity": one.identity,
         "directory": str(one.directory),
         "spans": one.spans,
         "orphaned_spans": one.orphaned_spans,

@@ -88,6 +88,7 @@ def _json_spool(spool: SpoolStatus) -> JsonRow:
     return {
         "name": spool.name,
         "endpoint": spool.endpoint,
+        "identity": spool.identity,
         "waiting": spool.spans,
         "oldest": words.iso_time(spool.oldest_ns),
         "refused": spool.aside_spans,
@@ -102,7 +103,7 @@ def _spool_line(spool: SpoolStatus) -> tuple[str, str]:
     said = [f"{words.plural(spool.spans, 'span')} waiting" if spool.spans else "nothing waiting"]
     said += [f"{spool.aside_spans:,} refused: see fastagentic spool export"] if spool.aside_spans else []
     said += [f"{lost:,} lost: {why}"] if lost else []
-    return "sends", f"{spool.name} ({spool.endpoint}): {'; '.join(said)}"
+    return "sends", f"{spool.name} ({spool.address}): {'; '.join(said)}"
 
 
 def _budgets() -> tuple[list[BudgetRow], str | None]:

@@ -58,6 +58,7 @@ RUN_ID: Final = "fastagentic.run.id"
 RUN_EXTERNAL_ID: Final = "fastagentic.run.external_id"
 RUN_COST: Final = "fastagentic.run.cost"  # USD, the whole run
 RUN_CALLS: Final = "fastagentic.run.calls"
+TRACE_NAME: Final = "fastagentic.trace.name"  # on the outermost run, where a span that is not ours is above it
 TAGS: Final = "fastagentic.tags"
 CONTENT: Final = "fastagentic.content"  # the names of the captured content on a span
 TENANT_ID: Final = "fastagentic.tenant.id"

@@ -121,13 +121,17 @@ def deliver_to(destination: Destination, home: Path, terms: Terms) -> Delivery:
     from .delivery import Delivery
     from .spool import Spool, spool_directory
 
+    name, endpoint = destination.name, destination.endpoint
+    identity: str = getattr(destination, "identity", "")  # not of the protocol: mostly the address says it all
     spool = Spool(
-        spool_directory(home, destination.name, destination.endpoint),
+        spool_directory(home, name, endpoint, identity),
         max_bytes=terms.spool_bytes,
         max_age_s=terms.spool_age_s,
         on_dropped=lambda spans, reason: delivery.note_drop(spans, reason),
-        name=destination.name,
-        endpoint=destination.endpoint,
+        name=name,
+        endpoint=endpoint,
+        identity=identity,
+        earlier=spool_directory(home, name, endpoint),  # where it lay before the identity counted
     )
     # A durable span comes as a record of its own: they gather before they are sent.
     window_s = 0.25 if terms.is_durable else 0.0

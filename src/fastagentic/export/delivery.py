@@ -70,6 +70,7 @@ class Delivery:
     ) -> None:
         self.destination = destination
         self.spool = spool
+        self._things: str = getattr(destination, "carries", "spans")  # not of the protocol: what log lines call them
         self.delivered = 0
         self.spooled = 0
         """Spans that had to wait on disk because the destination did not take them when they came."""
@@ -116,7 +117,9 @@ class Delivery:
             elif position is not None:
                 self._memory += size
         if position is None:
-            self._tell("spool", "the spool on disk cannot be written (%s): spans wait in memory alone", self.spool.fault)
+            self._tell(
+                "spool", "the spool on disk cannot be written (%s): %s wait in memory alone", self.spool.fault, self._things
+            )
         if lost:
             self.note_drop(lost, MEMORY_FULL)
         self._worker.put(waiting)
@@ -163,7 +166,8 @@ class Delivery:
             self._dropped[reason] += spans
             self._undelivered += spans
         self.spool.note_drop(spans, reason)
-        self._tell(f"dropped {reason}", "Spans are being lost: %s. `fastagentic status` counts them", reason)
+        things = self._things.capitalize()
+        self._tell(f"dropped {reason}", "%s are being lost: %s. `fastagentic status` counts them", things, reason)
 
     # --- on the delivery's thread ----------------------------------------------------------------
 
@@ -247,7 +251,8 @@ class Delivery:
         if self.spool.set_aside(request(records).body, rejected, why):
             with self._lock:
                 self._undelivered += rejected
-            self._tell(f"refused {why}", "Spans were refused (%s) and set aside: `fastagentic spool export` has them", why)
+            text = "%s were refused (%s) and set aside: `fastagentic spool export` has them"
+            self._tell(f"refused {why}", text, self._things.capitalize(), why)
         else:
             self.note_drop(rejected, f"refused: {why}")
 
@@ -256,7 +261,7 @@ class Delivery:
         if self._tries == 1:
             self.spooled += sum(waiting.spans for waiting in batch if waiting is not None and waiting.position is not None)
         hint = f" {answer.hint}" if answer.hint else ""
-        self._tell(answer.why, "%s; spans wait and are sent again.%s", answer.why, hint)
+        self._tell(answer.why, "%s; %s wait and are sent again.%s", answer.why, self._things, hint)
         if self._flushing:
             return FLUSH_WAIT_S
         wait_s = min(LAST_WAIT_S, FIRST_WAIT_S * 2.0 ** min(self._tries - 1, 10)) * random.uniform(0.8, 1.2)  # noqa: S311
@@ -264,7 +269,7 @@ class Delivery:
 
     def _is_well(self) -> None:
         self._told.clear()
-        logger.info("%s (%s) takes spans again.", self.destination.name, self.destination.endpoint)
+        logger.info("%s (%s) takes %s again.", self.destination.name, self.destination.endpoint, self._things)
 
     def _tell(self, kind: str, text: str, *details: object) -> None:
         """One log line per kind of failure, until the destination works again."""

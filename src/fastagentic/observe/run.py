@@ -142,6 +142,8 @@ class RunScope:
         given = None if self._run_id is None or outer is not None else trace_id_of(self._run_id)
         has_parent = get_current_span(parent).get_span_context().is_valid
         attributes = {names.OPERATION_NAME: self._operation.value, NAME_OF[self._operation]: self._name}
+        if has_parent and outer is None:  # below a span that is not ours: nothing else tells it from a run inside a run
+            attributes[names.TRACE_NAME] = self._name
         with self._pending(0 if has_parent else given or 0):
             return self._tracer().start_span(
                 f"{self._operation} {self._name}",

@@ -158,8 +158,11 @@ def _trace(span: ReadableSpan, attributes: Mapping[str, Any]) -> dict[str, Attri
         found[TRACE_TAGS] = tags
     if span.parent is None or span.parent.is_remote:
         found[IS_APP_ROOT] = True
-        if (name := attributes.get(names.AGENT_NAME) or attributes.get(names.WORKFLOW_NAME)) is not None:
-            found[TRACE_NAME] = name
+        name = attributes.get(names.AGENT_NAME) or attributes.get(names.WORKFLOW_NAME)
+    else:
+        name = attributes.get(names.TRACE_NAME)
+    if name is not None:
+        found[TRACE_NAME] = name
     return found
 
 

@@ -37,6 +37,8 @@ SOME_REJECTED: Final = 207
 class LangfuseScores:
     """The scores of a project that a `LangfuseDestination` sends spans to."""
 
+    carries = "scores"
+
     def __init__(self, spans: LangfuseDestination) -> None:
         self.spans = spans
         self.name = f"{spans.name}-scores"
@@ -48,6 +50,7 @@ class LangfuseScores:
             timeout_s=spans.settings.timeout_s,
         )
         self.endpoint = self._settings.address
+        self.identity = spans.identity
         self._takes_lists = True
         self._http: HTTPTransport | None = None
         self._pid = 0

@@ -106,6 +106,8 @@ class LangfuseDestination:
             timeout_s=self.settings.timeout_s,
         )
         self.endpoint = self._otlp.endpoint
+        self.identity = self.settings.public_key
+        """The project: what waits for one is never sent to another at the same address."""
 
     def start(self) -> None:
         """Spans begin to come: from here on those of ours are sent by nobody else."""

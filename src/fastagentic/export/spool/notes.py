@@ -37,6 +37,8 @@ class Label(NamedTuple):
 
     name: str
     endpoint: str
+    identity: str = ""
+    """What else tells it apart: a project by its public key, which is no secret."""
 
 
 class Aside(NamedTuple):
@@ -57,14 +59,14 @@ class Drop(NamedTuple):
     last_ns: int
 
 
-def spool_directory(home: Path, name: str, endpoint: str) -> Path:
-    """Where the spool of a destination lies. Another endpoint is another spool.
+def spool_directory(home: Path, name: str, endpoint: str, identity: str = "") -> Path:
+    """Where the spool of a destination lies. Another endpoint is another spool, and so is another identity behind it.
 
     Example:
         >>> spool_directory(Path("/srv"), "otlp", "http://localhost:4318/v1/traces").as_posix()
         '/srv/spool/otlp-4292a5c7'
     """
-    key = hashlib.sha256(f"{name}{endpoint}".encode(errors="replace")).hexdigest()[:8]
+    key = hashlib.sha256(f"{name}{endpoint}{identity}".encode(errors="replace")).hexdigest()[:8]
     return home / SPOOL / f"{_safe(_shown(name))}-{key}"
 
 
@@ -82,15 +84,17 @@ def write_label(directory: Path, label: Label) -> None:
     """Say in the spool's directory whose it is, without the endpoint's secrets. Raises: OSError."""
     path = directory / DESTINATION
     if label.name and not path.exists():
-        text = json.dumps({"name": _shown(label.name), "endpoint": without_secrets(label.endpoint)}, indent=2)
-        _write_whole(path, text.encode())
+        said = {"name": _shown(label.name), "endpoint": without_secrets(label.endpoint)}
+        if label.identity:
+            said["identity"] = label.identity
+        _write_whole(path, json.dumps(said, indent=2).encode())
 
 
 def read_label(directory: Path) -> Label:
     """Whose spool it is; as far as its name tells, where the label is missing."""
     try:
         found = json.loads((directory / DESTINATION).read_bytes())
-        return Label(str(found["name"]), str(found["endpoint"]))
+        return Label(str(found["name"]), str(found["endpoint"]), str(found.get("identity", "")))
     except (OSError, ValueError, TypeError, KeyError):
         return Label(directory.name.rpartition("-")[0] or directory.name, "")
 

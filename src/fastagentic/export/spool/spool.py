@@ -48,7 +48,8 @@ class Spool:
 
     The limits are over what this process writes and has taken over; other living processes have theirs. What has to go, the
     oldest first and never what is held, is told to `on_dropped(spans, reason)`, on whichever thread. `name` and `endpoint` of
-    the destination are left beside it for people. Nothing is opened before it is needed.
+    the destination are left beside it for people, with its `identity` where it has one. Nothing is opened before it is needed.
+    `earlier` is where its spool lay before: what is left there is taken over too, and nothing is written.
 
     Example:
         >>> from pathlib import Path
@@ -71,9 +72,13 @@ class Spool:
         on_dropped: Callable[[int, str], None],
         name: str = "",
         endpoint: str = "",
+        identity: str = "",
+        earlier: Path | None = None,
     ) -> None:
         self.directory = directory
-        self._label = Label(name, endpoint)
+        self.directories = (directory,) if earlier is None or earlier == directory else (directory, earlier)
+        """Those from which it takes over."""
+        self._label = Label(name, endpoint, identity)
         self._max_bytes = max_bytes
         self._max_age_s = max_age_s
         self._on_dropped = on_dropped
@@ -173,7 +178,8 @@ class Spool:
     def take_over(self) -> list[Position]:
         """The records that dead processes left and that wait, the oldest first; from here on they are ours to send."""
         scans: list[Scan] = []
-        for directory in owner_directories(self.directory):  # not under the lock: reading takes a while
+        owners = [owner for directory in self.directories for owner in owner_directories(directory)]
+        for directory in owners:  # not under the lock: reading takes a while
             with contextlib.suppress(OSError):  # not ours to read, or gone meanwhile; another time perhaps
                 scans += adopt(directory)
         with self._turn:

@@ -29,6 +29,8 @@ class SpoolStatus:
     name: str
     endpoint: str
     """Without its secrets; empty where the spool does not say."""
+    identity: str
+    """The project behind the endpoint, by its public key; empty where there is none, or where the spool does not say."""
     spans: int
     """That wait to be delivered."""
     orphaned_spans: int
@@ -47,6 +49,11 @@ class SpoolStatus:
     """Spans that were lost, by reason."""
     unreadable: int
     """Segments that cannot be read: of another user, or written by a newer version."""
+
+    @property
+    def address(self) -> str:
+        """Where it sends to, in words: the endpoint, and the project behind it."""
+        return ", ".join(filter(None, (self.endpoint, self.identity)))
 
     @property
     def aside_spans(self) -> int:
@@ -72,6 +79,7 @@ def status_of(directory: Path) -> SpoolStatus:
         directory=directory,
         name=label.name,
         endpoint=label.endpoint,
+        identity=label.identity,
         spans=sum(segment.waiting_spans for segment in segments),
         orphaned_spans=sum(segment.waiting_spans for one in found if not one.is_alive for segment in one.segments),
         size_bytes=sum(segment.size for segment in segments) + sum(one.size for one in aside),
