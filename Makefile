@@ -71,10 +71,14 @@ bench: $(STAMP)  ## what observing a call costs, as a table; no time is asserted
 	@$(BIN)/python benchmarks/overhead.py $(ARGS)
 	@$(BIN)/python benchmarks/footprint.py
 	@$(BIN)/python benchmarks/encode.py
+	@$(BIN)/python benchmarks/pipeline.py --rounds 6 --paced-rounds 0
 	@$(BIN)/python benchmarks/app.py --rounds 3 --requests 1000
 
 faults: $(STAMP)  ## the fault table: backends that fail and processes that die; exits with 1 when a span was lost
 	@$(BIN)/python benchmarks/delivery.py --only all $(ARGS)
+
+lockstep: $(STAMP)  ## what a fault costs a call: faulty against well, block by block, with intervals (7 minutes)
+	@$(BIN)/python benchmarks/lockstep.py $(ARGS)
 
 peers: $(STAMP)  ## the same calls through other instrumentations, an environment each; writes docs/compare.md
 	@$(BIN)/python benchmarks/peers --write docs/compare.md $(ARGS)

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 from opentelemetry.trace import SpanKind, StatusCode
 
 from . import _stock
-from ._protobuf import count, key_values, sized, text, unsized
+from ._protobuf import count, key_values, sized, text, unsized, varint
 from .destination import Payload
 from .record import Frame
 
@@ -93,12 +93,18 @@ def request(records: Iterable[Record]) -> Payload:
         by_scope = by_resource.setdefault(record.frame.resource, {})
         by_scope.setdefault(record.frame.scope, [record.frame.scope]).append(record.body)
         spans += record.spans
-    return Payload(b"".join(_resource_spans(*item) for item in by_resource.items()), spans)
+    parts: list[bytes] = []
+    for resource, by_scope in by_resource.items():
+        parts += _resource_spans(resource, by_scope)
+    return Payload(b"".join(parts), spans)
 
 
-def _resource_spans(resource: bytes, by_scope: Mapping[bytes, list[bytes]]) -> bytes:
-    scope_spans = [sized(b"\x12", b"".join(parts)) for parts in by_scope.values()]
-    return sized(b"\x0a", b"".join([resource, *scope_spans]))
+def _resource_spans(resource: bytes, by_scope: Mapping[bytes, list[bytes]]) -> list[bytes]:
+    """In pieces, lengths in front: megabytes are copied once, when all is put together."""
+    pieces = [resource]
+    for parts in by_scope.values():
+        pieces += (b"\x12" + varint(sum(map(len, parts))), *parts)
+    return [b"\x0a" + varint(sum(map(len, pieces))), *pieces]
 
 
 # --- Span -----------------------------------------------------------------------------------------

@@ -53,10 +53,12 @@ def _encoded(span: ReadableSpan, deliveries: Sequence[Delivery]) -> tuple[Readab
 def _deliver(delivery: Delivery, frame: Frame, spans: Sequence[tuple[ReadableSpan, bytes]]) -> None:
     destination, parts = delivery.destination, []
     for span, encoded in spans:
-        with DRESS:
+        try:
             if destination.wants(span):
                 more = destination.dress(span)
                 parts.append(dressed(encoded, encode_attributes(more)) if more else encoded)
+        except Exception as error:  # noqa: BLE001  # as the guard does; entering one for each span and destination costs more
+            DRESS.caught(error)
     if parts:
         delivery.put(Record(frame, b"".join(parts), len(parts), spans[-1][0].end_time or time.time_ns()))
 

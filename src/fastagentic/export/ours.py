@@ -49,6 +49,8 @@ OPERATIONS: Final = frozenset(operation.value for operation in Operation)
 def leaving(span: ReadableSpan) -> dict[str, AttributeValue] | None:
     """The attributes of a span of ours that may leave, by name; None when all of them may."""
     attributes = span.attributes or {}
+    if hasattr(attributes, "copy"):
+        attributes = attributes.copy()  # a plain dict: the SDK's own mapping locks at each step
     is_call = span.kind is SpanKind.CLIENT
     if (OF_A_CALL if is_call else OF_OTHERS).issuperset(attributes):
         return None

@@ -9,6 +9,7 @@ import threading
 import time
 import weakref
 import zlib
+from functools import partial
 from importlib.metadata import entry_points
 from typing import TYPE_CHECKING, Any, Final
 
@@ -32,7 +33,13 @@ if TYPE_CHECKING:
 
     AnswerOf = Callable[[int, bytes, str | None], Answer]
 
-COMPRESS: Final[dict[str, Callable[[bytes], bytes]]] = {"none": bytes, "gzip": gzip.compress, "deflate": zlib.compress}
+LEVEL: Final = 1
+"""Of compression: spans are much alike, and the default, 9 with gzip, takes three times the CPU for a twentieth fewer bytes."""
+COMPRESS: Final[dict[str, Callable[[bytes], bytes]]] = {
+    "none": bytes,
+    "gzip": partial(gzip.compress, compresslevel=LEVEL),
+    "deflate": partial(zlib.compress, level=LEVEL),
+}
 MAX_ANSWER: Final = 1 << 16
 """Bytes of an answer that are read; a proxy's page about its failure may be longer."""
 
@@ -49,12 +56,15 @@ class HTTPTransport:
             **settings.headers,
         }
         self._url = settings.url
+        self._auth = _as_it_is if "authorization" in self._headers else None
         self._answer_of = answer_of
         self._compress = COMPRESS[settings.compression]
         # With each request and not on the session, where REQUESTS_CA_BUNDLE would win over it.
         self._tls: dict[str, Any] = {"verify": settings.certificate or True, "cert": _client_of(settings)}
         self._connections = weakref.WeakSet[Any]()
         self._session = _session(settings, self._connections)
+        # A session of the user's may renew its credentials with each request: those are made from scratch.
+        self._prepared = self._prepare() if settings.credential_provider is None else None
         self._is_warm = False
 
     def send(self, body: bytes, timeout_s: float) -> Answer:
@@ -95,24 +105,28 @@ class HTTPTransport:
         return answer
 
     def _once(self, data: bytes, timeout_s: float) -> Answer:
-        with (
-            unobserved(),
-            self._session.post(
-                self._url,
-                data=data,
-                headers=self._headers,
-                timeout=timeout_s,
-                allow_redirects=False,
-                stream=True,
-                auth=_as_it_is if "authorization" in self._headers else None,
-                **self._tls,
-            ) as response,
-        ):
+        with unobserved(), self._request(data, timeout_s) as response:
             try:
                 body = response.raw.read(MAX_ANSWER, decode_content=True)
             except DecodeError:
                 body = b""
             return self._answer_of(response.status_code, body, response.headers.get("retry-after"))
+
+    def _prepare(self) -> tuple[requests.PreparedRequest, dict[str, Any]]:
+        """The request but for its body, and what the environment says of proxies and certificates: half of what one costs."""
+        request = requests.Request("POST", self._url, headers=self._headers, auth=self._auth)
+        settings = self._session.merge_environment_settings(self._url, {}, True, self._tls["verify"], self._tls["cert"])
+        return self._session.prepare_request(request), dict(settings)
+
+    def _request(self, data: bytes, timeout_s: float) -> requests.Response:
+        how: dict[str, Any] = {"timeout": timeout_s, "allow_redirects": False}
+        if self._prepared is None:
+            how |= {**self._tls, "stream": True, "auth": self._auth}
+            return self._session.post(self._url, data=data, headers=self._headers, **how)
+        prepared, settings = self._prepared
+        request = prepared.copy()
+        request.prepare_body(data, None)
+        return self._session.send(request, **{**settings, **how})
 
     def _cut(self) -> None:
         """End what is under way: the thread that waits for it gets an error and ends too."""
