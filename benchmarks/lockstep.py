@@ -1,14 +1,14 @@
 """What a fault costs the call: a process whose backends fail against one whose backends are well, in lock-step.
 
-    .venv/bin/python benchmarks/lockstep.py [--only NAME ...] [--blocks 80] [--calls 25] [--realtime] [--json] [--table FILE]
+    .venv/bin/python benchmarks/lockstep.py [--only NAME ...] [--pairs 4] [--blocks 40] [--realtime] [--json] [--table FILE]
 
 A machine shared with other work varies by more from minute to minute than a fault could add. So the two processes of a pair
 take turns, block by block, in the order A B B A: whatever the machine does, it does to both. Compared are, by ratio, the p50
 and the p99 of what a call took, and the CPU time of the calling thread, which waiting does not add to; with the 95 %
-interval of a bootstrap over the pairs of blocks. The first row is a control: two processes whose backends are well, so its
-ratios and intervals say what this machine's noise does to two equal things. With `--realtime` both processes of a pair run
-before all other work of the machine (SCHED_FIFO, which takes privileges): what is left in the p99 is then their own threads.
-Nothing here asserts a time.
+interval of a bootstrap over pairs of processes, started anew, and pairs of their blocks. The first row is a control: two
+processes whose backends are well, so its ratios and intervals say what this machine's noise does to two equal things. With
+`--realtime` both processes of a pair run before all other work of the machine (SCHED_FIFO, which takes privileges): what is
+left in the p99 is then their own threads. Nothing here asserts a time.
 """
 
 from __future__ import annotations
@@ -132,23 +132,32 @@ def pair(otlp: str, langfuse: str, more: Sequence[str]) -> Iterator[tuple[Piped,
         yield processes[0], processes[1]
 
 
-def compared(name: str, otlp: str, langfuse: str, blocks: int, calls: int, more: Sequence[str]) -> Row:
-    with pair(otlp, langfuse, more) as (well, faulty):
+def compared(fault: tuple[str, str, str], options: argparse.Namespace) -> Row:
+    name, otlp, langfuse = fault
+    groups = [blocks_of(otlp, langfuse, options) for _ in range(options.pairs)]
+    return row_of(name, (otlp, langfuse), groups)
+
+
+def blocks_of(otlp: str, langfuse: str, options: argparse.Namespace) -> Pairs:
+    """What two processes took, newly started, block by block."""
+    calls = str(options.calls)
+    with pair(otlp, langfuse, ["--realtime"] if options.realtime else []) as (well, faulty):
         for _ in range(WARM_BLOCKS):
-            well.ask(str(calls)), faulty.ask(str(calls))
+            well.ask(calls), faulty.ask(calls)
         pairs = []
-        for number in range(blocks):
+        for number in range(options.blocks):
             order = (well, faulty) if number % 2 == 0 else (faulty, well)  # A B B A
-            found = {process: process.ask(str(calls)) for process in order}
+            found = {process: process.ask(calls) for process in order}
             pairs.append((found[well], found[faulty]))
-    return row_of(name, (otlp, langfuse), pairs)
+    return pairs
 
 
-def row_of(name: str, kinds: tuple[str, str], pairs: Pairs) -> Row:
+def row_of(name: str, kinds: tuple[str, str], groups: Sequence[Pairs]) -> Row:
+    pairs = [pair for group in groups for pair in group]
     ratios = {
-        "p50": ratio_of(pairs, lambda drawn: quantile_ratio(drawn, "wall", 50)),
-        "p99": ratio_of(pairs, lambda drawn: quantile_ratio(drawn, "wall", 99)),
-        "cpu": ratio_of(pairs, lambda drawn: quantile_ratio(drawn, "cpu", 50)),
+        "p50": ratio_of(groups, lambda drawn: quantile_ratio(drawn, "wall", 50)),
+        "p99": ratio_of(groups, lambda drawn: quantile_ratio(drawn, "wall", 99)),
+        "cpu": ratio_of(groups, lambda drawn: quantile_ratio(drawn, "cpu", 50)),
     }
     takes = {"well", "slow, 1 s", "partial success"}
     return Row(
@@ -159,8 +168,8 @@ def row_of(name: str, kinds: tuple[str, str], pairs: Pairs) -> Row:
     )  # fmt: skip
 
 
-def ratio_of(pairs: Pairs, ratio: Callable[[Pairs], float]) -> Ratio:
-    return Ratio(ratio(pairs), *interval(pairs, ratio))
+def ratio_of(groups: Sequence[Pairs], ratio: Callable[[Pairs], float]) -> Ratio:
+    return Ratio(ratio([pair for group in groups for pair in group]), *interval(groups, ratio))
 
 
 def quantile_ratio(pairs: Pairs, measure: str, percent: int) -> float:
@@ -203,7 +212,8 @@ def as_markdown(rows: Sequence[Row]) -> str:
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--only", action="append", choices=[name for name, *_ in FAULTS])
-    parser.add_argument("--blocks", type=int, default=80, help="pairs of blocks")
+    parser.add_argument("--pairs", type=int, default=4, help="pairs of processes, newly started")
+    parser.add_argument("--blocks", type=int, default=40, help="blocks of each process")
     parser.add_argument("--calls", type=int, default=25, help="calls a block")
     parser.add_argument("--realtime", action="store_true", help="before all other work of the machine")
     parser.add_argument("--json", action="store_true")
@@ -213,11 +223,10 @@ def main() -> int:
     if options.child:
         child(*options.child, is_realtime=options.realtime)
         return 0
-    more = ["--realtime"] if options.realtime else []
     console = Console(stderr=options.json, width=None if sys.stdout.isatty() else 170)
     faults = [fault for fault in FAULTS if not options.only or fault[0] in options.only]
     rows = [
-        compared(*fault, options.blocks, options.calls, more)
+        compared(fault, options)
         for fault in track(faults, "pairs", console=Console(stderr=True), disable=not sys.stderr.isatty())
     ]
     console.print(table_of(rows))

@@ -79,11 +79,17 @@ def answer(found: Any) -> None:
 
 
 def interval(
-    pairs: Sequence[tuple[Any, Any]], ratio: Callable[[Sequence[tuple[Any, Any]]], float], seed: int = 1
+    groups: Sequence[Sequence[tuple[Any, Any]]], ratio: Callable[[Sequence[tuple[Any, Any]]], float], seed: int = 1
 ) -> tuple[float, float]:
-    """The 95 % bootstrap interval of a ratio over pairs of blocks, which are drawn again whole: calls of a block are not
-    independent of each other.
+    """The 95 % bootstrap interval of a ratio over pairs of blocks.
+
+    Drawn again are the groups, and whole pairs within them: two processes differ for as long as they live (where their memory
+    lies, on which core they run), and the calls of a block are not independent of each other.
     """
     chance = random.Random(seed)
-    found = sorted(ratio(chance.choices(pairs, k=len(pairs))) for _ in range(RESAMPLES))
+    found = []
+    for _ in range(RESAMPLES):
+        drawn = [pair for group in chance.choices(groups, k=len(groups)) for pair in chance.choices(group, k=len(group))]
+        found.append(ratio(drawn))
+    found.sort()
     return found[int(RESAMPLES * 0.025)], found[int(RESAMPLES * 0.975)]

@@ -139,7 +139,7 @@ def result(rounds: Sequence[dict[str, float]]) -> dict[str, Any]:
     ratios = {}
     for name, against in RATIOS:
         pairs = [(one[name], one[against]) for one in rounds]
-        ratios[f"{name} / {against}"] = (_ratio(pairs), *interval(pairs, _ratio))
+        ratios[f"{name} / {against}"] = (_ratio(pairs), *interval([pairs], _ratio))
     return {"us_a_span": figures, "ratios": ratios}
 
 
