@@ -65,6 +65,7 @@ def test_make_alone_prints_the_targets() -> None:
         "format",
         "bench",
         "faults",
+        "lockstep",
         "peers",
         "release-check",
         "example",
