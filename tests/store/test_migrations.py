@@ -31,7 +31,7 @@ def test_migrating_an_empty_file_makes_todays_tables_and_records_each_step(tmp_p
         assert tables == set(schema.TABLES)
         assert columns(connection, "calls") == [*schema.CALL_IDS, *(column.name for column in schema.CALL_COLUMNS)]
         assert columns(connection, "spans") == list(schema.SPAN_COLUMNS)
-        assert columns(connection, "runs") == list(schema.RUN_COLUMNS)
+        assert columns(connection, "runs") == [*schema.RUN_COLUMNS, *schema.RUN_SUMS]
         assert steps == [(n, step.__name__) for n, step in enumerate(migrations.MIGRATIONS, start=1)]
         assert migrations.schema_version(connection) == migrations.SCHEMA_VERSION
 

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING
 
 from fastagentic.store import prune as module
 from fastagentic.store.prune import Pruned, count_older, prune
+from fastagentic.store.queries.runs import runs
 from fastagentic.store.reader import open_to_write
 
-from .build import HOUR_NS, ask, call, count, run, store, until, writer
+from .build import HOUR_NS, ask, call, count, priced, run, store, until, writer
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -125,3 +126,12 @@ def test_a_prune_that_another_process_blocks_does_not_touch_the_batch(
     assert count(path, "calls") == 1
     assert writing.dropped == 0
     assert not caplog.records
+
+
+def test_calls_that_outlast_their_run_are_listed_as_calls_outside_a_run(tmp_path: Path) -> None:
+    path = store(tmp_path / "store.db", [run("long gone", ago_h=50), call(ago_h=50), priced(0.5, ago_h=1)])
+    with open_to_write(path) as connection:
+        assert prune(connection, hours_ago(24)) == Pruned(spans=2, calls=1, runs=1)
+        (row,) = runs(connection, lone_calls=True).rows
+
+    assert (row.is_run, row.calls, row.cost_usd) == (False, 1, 0.5)

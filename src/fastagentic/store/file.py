@@ -12,6 +12,7 @@ import time
 from collections import Counter
 from typing import TYPE_CHECKING, Final
 
+from . import rollups
 from .faults import DATA_ERRORS
 from .migrations import check_not_newer, migrate
 from .prune import prune
@@ -107,10 +108,12 @@ class StoreFile:
         try:
             with transaction(connection):
                 _insert(connection, batch)
+                rollups.add(connection)
                 _insert_drops(connection, drops)
         except DATA_ERRORS:
             with transaction(connection):
                 refused = _insert_one_by_one(connection, batch)
+                rollups.add(connection)
                 _insert_drops(connection, Counter(drops) + Counter({UNREADABLE: refused}))
             return refused
         return 0

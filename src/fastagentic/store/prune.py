@@ -4,10 +4,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
+from . import rollups
 from .bookmarks import keep_in_bounds
 from .schema import AGE_COLUMN
 from .transaction import transaction
@@ -16,6 +18,7 @@ if TYPE_CHECKING:
     import sqlite3
 
 CHUNK: Final = 1_000
+_FOLLOWED: Final = {"calls": rollups.changing, "runs": rollups.deleting_runs}
 
 
 @dataclass(slots=True, frozen=True)
@@ -61,11 +64,15 @@ def count_older(connection: sqlite3.Connection, older_than_ns: int) -> Pruned:
 
 
 def _prune_chunk(connection: sqlite3.Connection, table: str, older_than_ns: int) -> int:
-    column = AGE_COLUMN[table]
-    chunk = f"SELECT rowid FROM {table} WHERE {column} < ? LIMIT {CHUNK}"  # noqa: S608  # names of our own
+    chunk = f"SELECT rowid FROM {table} WHERE {AGE_COLUMN[table]} < ? LIMIT {CHUNK}"  # noqa: S608  # names of our own
+    follow = _FOLLOWED.get(table)
     with transaction(connection):
-        cursor = connection.execute(f"DELETE FROM {table} WHERE rowid IN ({chunk})", (older_than_ns,))  # noqa: S608
+        rows = [row for (row,) in connection.execute(chunk, (older_than_ns,))]
+        with follow(connection, rows) if follow is not None else contextlib.nullcontext():
+            connection.executemany(f"DELETE FROM {table} WHERE rowid = ?", [(row,) for row in rows])  # noqa: S608
         keep_in_bounds(connection, table)
-    if cursor.rowcount:
+        if table == "calls" and not rows:
+            rollups.forget_before(connection, older_than_ns)
+    if rows:
         connection.executescript("PRAGMA incremental_vacuum")  # `execute` takes one step, which frees one page
-    return cursor.rowcount
+    return len(rows)

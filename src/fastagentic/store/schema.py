@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Final
 from fastagentic.core import names
 
 from . import values
+from .cubes import KEPT_TABLES, LONE_CALLS
+from .queries.measures import MEASURES
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -73,6 +75,8 @@ RUN_COLUMNS: Final = (
     "run_id", "external_id", "name", "user_id", "session_id", "tenant_id", "tags",
     "started_ns", "ended_ns", "status", "error_type",
 )  # fmt: skip
+RUN_SUMS: Final = tuple(MEASURES)
+"""The columns of `runs` that `rollups.py` keeps: the sums of a run's calls."""
 RUN_ATTRIBUTES: Final = (
     (names.RUN_EXTERNAL_ID, values.text),
     (names.USER_ID, values.text),
@@ -81,7 +85,7 @@ RUN_ATTRIBUTES: Final = (
     (names.TAGS, values.texts),
 )
 
-TABLES: Final = ("spans", "calls", "runs", "drops", "migrations", "bookmarks")
+TABLES: Final = ("spans", "calls", "runs", "drops", "migrations", "bookmarks", "rollup_state", LONE_CALLS, *KEPT_TABLES)
 
 AGE_COLUMN: Final = {"spans": "started_ns", "calls": "started_ns", "runs": "ended_ns", "drops": "at_ns"}
 """The tables of what was seen, and what a row's age is told by. A run goes by its end, so that none goes before its calls."""

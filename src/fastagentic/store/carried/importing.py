@@ -11,6 +11,7 @@ from itertools import groupby, islice
 from typing import TYPE_CHECKING, Any, Final
 
 from fastagentic.core.errors import StoreError
+from fastagentic.store import rollups
 from fastagentic.store.migrations import SCHEMA_VERSION
 from fastagentic.store.projection import SpanKind, kind_of, project
 from fastagentic.store.rows import StoredSpan
@@ -91,6 +92,7 @@ def add(
             with transaction(connection):
                 for stored, new in _insert(connection, table, checked).items():
                     counts[stored].new += new
+                rollups.add(connection)
             counts[name].read += len(some)
             on_read(len(some))
     return counts

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from fastagentic.store.schema import AGE_COLUMN
+from fastagentic.store.schema import AGE_COLUMN, RUN_SUMS
 
 if TYPE_CHECKING:
     import sqlite3
@@ -71,5 +71,7 @@ def count(connection: sqlite3.Connection, table: str, *, after: int, since_ns: i
 
 
 def _columns(connection: sqlite3.Connection, table: str) -> Iterator[Column]:
+    made = RUN_SUMS if table == RUNS else ()
     for _, name, kind, is_needed, default, is_key in connection.execute(f"PRAGMA table_info({table})"):
-        yield Column(name, kind, bool((is_needed or is_key) and default is None))
+        if name not in made:
+            yield Column(name, kind, bool((is_needed or is_key) and default is None))

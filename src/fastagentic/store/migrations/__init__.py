@@ -1,6 +1,6 @@
 """How a store comes to today's shape: named functions, each in a file of its own, each applied once.
 
-A migration and its record are one transaction, so that a process killed in between leaves a whole store. The
+All that is missing is applied in one transaction, so that a process killed in between leaves a whole store. The
 number of migrations applied is the schema number, in `PRAGMA user_version`. Never change one that was
 released: add the next.
 """
@@ -11,17 +11,19 @@ import time
 from typing import TYPE_CHECKING, Final
 
 from fastagentic.core.errors import StoreTooNewError
+from fastagentic.store.rollups import add
 from fastagentic.store.transaction import transaction
 
 from .m0001_first_tables import first_tables
 from .m0002_bookmarks import bookmarks
+from .m0003_rollups import rollups
 
 if TYPE_CHECKING:
     import sqlite3
     from collections.abc import Callable
     from pathlib import Path
 
-MIGRATIONS: Final[tuple[Callable[[sqlite3.Connection], None], ...]] = (first_tables, bookmarks)
+MIGRATIONS: Final[tuple[Callable[[sqlite3.Connection], None], ...]] = (first_tables, bookmarks, rollups)
 SCHEMA_VERSION: Final = len(MIGRATIONS)
 
 _TOO_NEW: Final = (
@@ -52,12 +54,16 @@ def check_not_newer(connection: sqlite3.Connection, path: Path) -> int:
 
 
 def migrate(connection: sqlite3.Connection) -> None:
-    """Apply what is missing, one transaction a migration. Safe when several processes do it at once."""
-    while schema_version(connection) < SCHEMA_VERSION:
-        with transaction(connection):
-            number = schema_version(connection)  # again: another process may have been quicker
-            if number < SCHEMA_VERSION:
-                _apply(connection, number)
+    """Apply what is missing in one transaction, and count the calls that no rollup knows. Safe when several processes do
+    it at once.
+    """
+    if schema_version(connection) >= SCHEMA_VERSION:
+        return
+    with transaction(connection):
+        # asked again: another process may have been quicker
+        for number in range(schema_version(connection), SCHEMA_VERSION):
+            _apply(connection, number)
+        add(connection)  # once all tables have today's shape
 
 
 def _apply(connection: sqlite3.Connection, number: int) -> None:

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Final
 
 from .calls import CallOrder, calls
 from .dimensions import IS_HIT, GroupBy
-from .grouped import NOTHING, grouped, text_key, total
+from .grouped import grouped, text_key, total
 from .latency import latency
 from .scope import NONE
-from .sums import usd
+from .sums import NOTHING, usd
 
 if TYPE_CHECKING:
     import sqlite3

@@ -5,10 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from . import sql
-from .dimensions import DIMENSIONS
-from .scope import EVERYTHING, calls_in
-from .sums import SUM_COLUMNS, Sums, sums_of
+from .scope import EVERYTHING
+from .sources import summed
+from .sums import NOTHING, Sums, sums_of
 
 if TYPE_CHECKING:
     import sqlite3
@@ -32,28 +31,15 @@ def grouped(connection: sqlite3.Connection, scope: Scope, by: Sequence[str] = ()
     """The calls in `scope` by the dimensions `by` (names in `dimensions.py`) and, when given, in steps of time from
     the epoch on. No order; no group without calls. By tag, a call is in the group of each of its tags.
     """
-    dimensions = [DIMENSIONS[name] for name in by]
-    where, parameters = calls_in(scope)
-    step = "0" if step_ns is None else sql.step("calls.started_ns", step_ns)
-    selected = ", ".join((*(dimension.key for dimension in dimensions), step, SUM_COLUMNS))
-    joins = " ".join(dict.fromkeys(dimension.joins for dimension in dimensions))
-    groups = ", ".join(str(number + 1) for number in range(len(by) + 1))
-    found = connection.execute(
-        f"SELECT {selected} FROM calls {joins} WHERE {where} GROUP BY {groups}",  # noqa: S608  # SQL of our own
-        parameters,
-    )
     width = len(by)
-    return [Group(tuple(row[:width]), row[width], Sums(**sums_of(row[width + 1 :]))) for row in found]
+    found = summed(connection, scope, by, step_ns)
+    return [Group(tuple(row[:width]), int(row[width] or 0), Sums(**sums_of(row[width + 1 :]))) for row in found]
 
 
 def total(connection: sqlite3.Connection, scope: Scope = EVERYTHING) -> Sums:
     """All calls in `scope` in one sum, each counted once."""
     found = grouped(connection, scope)
     return found[0].sums if found else NOTHING
-
-
-NOTHING = Sums(**sums_of((0, 0, 0, 0, None, 0.0, *(0,) * 8)))
-"""The sum of no calls."""
 
 
 def text_key(key: str | int | None) -> str | None:

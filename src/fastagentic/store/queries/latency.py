@@ -11,9 +11,9 @@ from collections import defaultdict
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from . import sql
-from .dimensions import DIMENSIONS
-from .scope import calls_in
+from fastagentic.store.cubes import LATENCIES
+
+from .sources import binned
 
 if TYPE_CHECKING:
     import sqlite3
@@ -85,22 +85,8 @@ def seconds_of(number: int) -> float:
     return float(f"{middle:.4g}e{digits - 12}")  # three digits of nanoseconds
 
 
-def _bins(connection: sqlite3.Connection, scope: Scope, by: Sequence[str]) -> dict[Keys, tuple[dict[int, int], dict[int, int]]]:
-    found: dict[Keys, tuple[dict[int, int], dict[int, int]]] = defaultdict(lambda: ({}, {}))
-    for at, nanoseconds in enumerate(("calls.duration_ns", sql.FIRST_CHUNK_NS)):
-        for *keys, number, calls in connection.execute(*_query(scope, by, nanoseconds)):
-            found[tuple(keys)][at][number] = calls
+def _bins(connection: sqlite3.Connection, scope: Scope, by: Sequence[str]) -> dict[Keys, list[dict[int, int]]]:
+    found: dict[Keys, list[dict[int, int]]] = defaultdict(lambda: [{} for _ in LATENCIES])
+    for *keys, kind, number, calls in binned(connection, scope, by):
+        found[tuple(keys)][int(kind or 0)][int(number or 0)] = int(calls or 0)
     return found
-
-
-def _query(scope: Scope, by: Sequence[str], nanoseconds: str) -> tuple[str, tuple[str | int, ...]]:
-    dimensions = [DIMENSIONS[name] for name in by]
-    where, parameters = calls_in(scope)
-    selected = ", ".join((*(dimension.key for dimension in dimensions), sql.bin_of(nanoseconds)))
-    joins = " ".join(dict.fromkeys(dimension.joins for dimension in dimensions))
-    groups = ", ".join(str(number + 1) for number in range(len(by) + 1))
-    return (
-        f"SELECT {selected}, COUNT(*) FROM calls {joins}"  # noqa: S608  # SQL of our own
-        f" WHERE {where} AND {nanoseconds} IS NOT NULL GROUP BY {groups}",
-        parameters,
-    )

@@ -6,9 +6,12 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Final
 
+from fastagentic.store.cubes import LONE_CALLS
+
 from .calls import tags_of
-from .scope import EVERYTHING, Condition, calls_in, runs_in
-from .sums import SUM_COLUMNS, Sums, sums_of
+from .measures import MEASURES
+from .scope import EVERYTHING, runs_in
+from .sums import Sums, sums_of
 
 if TYPE_CHECKING:
     import sqlite3
@@ -63,20 +66,24 @@ _FACTS: Final = (
     "run_id", "is_run", "external_id", "name", "user_id", "session_id", "tenant_id", "tags",
     "started_ns", "ended_ns", "status", "error_type",
 )  # fmt: skip
-
-_RUNS: Final = f"""
-    SELECT runs.run_id, 1, runs.external_id, runs.name, runs.user_id, runs.session_id, runs.tenant_id,
-        runs.tags, runs.started_ns, runs.ended_ns, runs.status, runs.error_type, {SUM_COLUMNS}
-    FROM runs LEFT JOIN calls ON calls.run_id = runs.run_id
-    WHERE {{where}} GROUP BY runs.run_id
-"""  # noqa: S608  # SQL of our own
+_COLUMNS: Final = ", ".join((*_FACTS[2:], *MEASURES))
+_RUNS: Final = f"SELECT runs.run_id, 1 AS is_run, {_COLUMNS} FROM runs"  # noqa: S608  # SQL of our own
 _LONE_CALLS: Final = f"""
-    SELECT calls.run_id, 0, NULL, NULL, MAX(calls.user_id), MAX(calls.session_id), MAX(calls.tenant_id),
-        MAX(calls.tags), MIN(calls.started_ns), MAX(calls.started_ns + calls.duration_ns),
-        CASE WHEN COUNT(calls.error_type) THEN 'error' ELSE 'unset' END, MAX(calls.error_type), {SUM_COLUMNS}
-    FROM calls LEFT JOIN runs ON runs.run_id = calls.run_id
-    WHERE runs.run_id IS NULL AND {{where}} GROUP BY calls.run_id
+    SELECT run_id, 0, NULL, NULL, user_id, session_id, tenant_id, tags, started_ns, ended_ns,
+        CASE WHEN errors > 0 THEN 'error' ELSE 'unset' END, error_type, {", ".join(MEASURES)}
+    FROM {LONE_CALLS}
 """  # noqa: S608  # SQL of our own
+_ALL: Final = f"({_RUNS} UNION ALL {_LONE_CALLS}) AS runs"
+_SELECT: Final = "SELECT runs.* FROM {table}"
+_ORDERS: Final = {
+    RunOrder.STARTED: "runs.started_ns",
+    RunOrder.COST: "runs.cost_pico_usd",
+    RunOrder.DURATION: "runs.ended_ns - runs.started_ns",
+    RunOrder.CALLS: "runs.calls",
+    RunOrder.TOKENS: "runs.input_tokens + runs.output_tokens",
+    RunOrder.ERRORS: "runs.errors",
+    RunOrder.SAVED: "runs.saved_pico_usd",
+}
 
 
 def runs(
@@ -90,36 +97,22 @@ def runs(
     lone_calls: bool = False,
 ) -> RunPage:
     """The runs in `scope`, with `lone_calls` also what belongs to no run: `limit` of them from the `offset`th on."""
-    found = _select(connection, _RUNS, runs_in(scope))
-    if lone_calls:
-        found += _select(connection, _LONE_CALLS, calls_in(scope))
-    found.sort(key=_ORDER_KEYS[order], reverse=not is_ascending)
-    return RunPage(tuple(found[offset:][:limit]), len(found))
+    where, parameters = runs_in(scope)
+    table = _ALL if lone_calls else "runs"
+    (total,) = connection.execute(f"SELECT COUNT(*) FROM {table} WHERE {where}", parameters).fetchone()  # noqa: S608
+    direction = "ASC" if is_ascending else "DESC"
+    found = connection.execute(
+        f"{_SELECT.format(table=_ALL) if lone_calls else _RUNS} WHERE {where}"
+        f" ORDER BY {_ORDERS[order]} {direction}, runs.started_ns {direction}, runs.run_id {direction} LIMIT ? OFFSET ?",
+        (*parameters, -1 if limit is None else max(0, limit), max(0, offset)),
+    )
+    return RunPage(tuple(map(_run_row, found)), total)
 
 
 def run(connection: sqlite3.Connection, run_id: str) -> RunRow | None:
     """The run with this id (32 hex digits), or the calls that bear it, or None."""
-    for query, column in ((_RUNS, "runs.run_id"), (_LONE_CALLS, "calls.run_id")):
-        found = _select(connection, query, Condition(f"{column} = ?", (run_id,)))
-        if found:
-            return found[0]
-    return None
-
-
-_ORDER_KEYS: Final = {
-    RunOrder.STARTED: lambda row: (row.started_ns, row.run_id),
-    RunOrder.COST: lambda row: (row.cost_usd or 0.0, row.started_ns),
-    RunOrder.DURATION: lambda row: (row.duration_s, row.started_ns),
-    RunOrder.CALLS: lambda row: (row.calls, row.started_ns),
-    RunOrder.TOKENS: lambda row: (row.tokens, row.started_ns),
-    RunOrder.ERRORS: lambda row: (row.errors, row.started_ns),
-    RunOrder.SAVED: lambda row: (row.saved_usd, row.started_ns),
-}
-
-
-def _select(connection: sqlite3.Connection, query: str, condition: Condition) -> list[RunRow]:
-    found = connection.execute(query.format(where=condition.where), condition.parameters)
-    return [_run_row(row) for row in found]
+    found = connection.execute(f"{_SELECT.format(table=_ALL)} WHERE runs.run_id = ?", (run_id,)).fetchone()
+    return None if found is None else _run_row(found)
 
 
 def _run_row(row: tuple[Any, ...]) -> RunRow:

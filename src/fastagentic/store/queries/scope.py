@@ -80,7 +80,7 @@ _TIMES: Final = frozenset({"since_ns", "until_ns"})
 def calls_in(scope: Scope) -> Condition:
     """The condition on `calls` that `scope` is."""
     time = Condition("calls.started_ns >= ? AND calls.started_ns < ?", (scope.start_ns, scope.end_ns))
-    return _all_of([time, *filtered_calls(scope)])
+    return all_of([time, *filtered_calls(scope)])
 
 
 def filtered_calls(scope: Scope) -> Iterator[Condition]:
@@ -91,15 +91,15 @@ def filtered_calls(scope: Scope) -> Iterator[Condition]:
         elif name == GroupBy.TAG:
             yield _tagged("calls.tags", value)
         elif name == GroupBy.ENDPOINT:
-            yield _is("(SELECT runs.name FROM runs WHERE runs.run_id = calls.run_id)", value)
+            yield is_value("(SELECT runs.name FROM runs WHERE runs.run_id = calls.run_id)", value)
         else:
-            yield _is(DIMENSIONS[name].key, value)
+            yield is_value(DIMENSIONS[name].key, value)
 
 
 def runs_in(scope: Scope) -> Condition:
     """The condition on `runs` that `scope` is."""
     time = Condition("runs.started_ns >= ? AND runs.started_ns < ?", (scope.start_ns, scope.end_ns))
-    return _all_of([time, *filtered_runs(scope)])
+    return all_of([time, *filtered_runs(scope)])
 
 
 def filtered_runs(scope: Scope) -> Iterator[Condition]:
@@ -112,9 +112,9 @@ def filtered_runs(scope: Scope) -> Iterator[Condition]:
         elif name == GroupBy.OUTCOME:
             yield _of_outcome(value)
         elif name in _RUN_COLUMNS:
-            yield _is(_RUN_COLUMNS[name], value)
+            yield is_value(_RUN_COLUMNS[name], value)
         else:
-            yield _has_a_call(_is(DIMENSIONS[name].key, value))
+            yield _has_a_call(is_value(DIMENSIONS[name].key, value))
 
 
 _RUN_COLUMNS: Final = {
@@ -140,12 +140,14 @@ _SEARCHED_IN_CALLS: Final = (
 _HAS_FAILED: Final = "(runs.status = 'error' OR runs.error_type IS NOT NULL)"
 
 
-def _all_of(conditions: list[Condition]) -> Condition:
+def all_of(conditions: list[Condition]) -> Condition:
+    """The calls or runs that all `conditions` let through."""
     parameters = tuple(parameter for condition in conditions for parameter in condition.parameters)
     return Condition(" AND ".join(condition.where for condition in conditions), parameters)
 
 
-def _is(expression: str, value: str) -> Condition:
+def is_value(expression: str, value: str) -> Condition:
+    """Whether an expression has the value of a filter, or none when that is asked for."""
     return Condition(f"{expression} IS NULL", ()) if value == NONE else Condition(f"{expression} = ?", (value,))
 
 

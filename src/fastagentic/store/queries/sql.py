@@ -21,6 +21,11 @@ def step(time_ns: str, step_ns: int) -> str:
     return f"{time_ns} - {time_ns} % {step_ns:d}"
 
 
+def added_up(number: str) -> str:
+    """The sum as a whole number, 0 of nothing; a sum beyond 64 bits is the largest there is and no error."""
+    return f"CAST(TOTAL({number}) AS INTEGER)"
+
+
 def contains(text: str) -> str:
     """Whether `text` contains the parameter, whatever the case of ASCII letters."""
     return f"instr(lower({text}), lower(?)) > 0"

@@ -8,6 +8,10 @@ from typing import TYPE_CHECKING, Final
 
 from fastagentic.store.migrations import schema_version
 
+from .dimensions import ANSWERED
+from .grouped import grouped, text_key
+from .scope import EVERYTHING
+
 if TYPE_CHECKING:
     import sqlite3
     from pathlib import Path
@@ -49,10 +53,6 @@ class StoreStatus:
 
 
 _COUNTS: Final = "SELECT (SELECT COUNT(*) FROM spans), (SELECT COUNT(*) FROM calls), (SELECT COUNT(*) FROM runs)"
-_UNPRICED: Final = """
-    SELECT COALESCE(response_model, model), COUNT(*) FROM calls
-    WHERE cost_source = 'unknown' GROUP BY 1 ORDER BY 2 DESC, 1
-"""
 _DROPS: Final = "SELECT reason, SUM(spans), MAX(at_ns) FROM drops GROUP BY reason ORDER BY 2 DESC"
 
 
@@ -67,8 +67,14 @@ def status(connection: sqlite3.Connection, path: Path) -> StoreStatus:
         oldest_ns=oldest_ns,
         newest_ns=newest_ns,
         drops=tuple(Dropped(*row) for row in connection.execute(_DROPS)),
-        unpriced=tuple(UnpricedModel(model or UNKNOWN_MODEL, calls) for model, calls in connection.execute(_UNPRICED)),
+        unpriced=tuple(_unpriced(connection)),
     )
+
+
+def _unpriced(connection: sqlite3.Connection) -> list[UnpricedModel]:
+    found = [(text_key(*group.keys), group.sums.unpriced) for group in grouped(connection, EVERYTHING, (ANSWERED,))]
+    ranked = sorted((-calls, model or "") for model, calls in found if calls)
+    return [UnpricedModel(model or UNKNOWN_MODEL, -calls) for calls, model in ranked]
 
 
 def size_bytes(path: Path) -> int:

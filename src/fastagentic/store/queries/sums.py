@@ -1,4 +1,4 @@
-"""What every question about calls adds up: one SQL fragment and the dataclass that it fills. Only `queries/` uses it."""
+"""`Sums`: what every question about calls comes to, made of the measures that were added up, with its rates."""
 
 from __future__ import annotations
 
@@ -6,29 +6,10 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-from fastagentic.core.names import Outcome
-
-from .dimensions import OUTCOME_OF_A_CALL
+from .measures import MEASURES, PICO_USD
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-
-SUM_COLUMNS: Final = f"""
-    COUNT(calls.span_id),
-    COUNT(calls.error_type),
-    COALESCE(SUM(calls.input_tokens), 0),
-    COALESCE(SUM(calls.output_tokens), 0),
-    SUM(calls.cost_usd),
-    COALESCE(SUM(calls.saved_usd), 0.0),
-    COALESCE(SUM(calls.cost_source = 'unknown'), 0),
-    COALESCE(SUM(calls.cache_hit), 0),
-    COALESCE(SUM(calls.cache_status <> 'disabled'), 0),
-    COALESCE(SUM(calls.cache_read_tokens), 0),
-    COALESCE(SUM(calls.cache_write_tokens), 0),
-    COALESCE(SUM(calls.reasoning_tokens), 0),
-    COALESCE(SUM({OUTCOME_OF_A_CALL} = '{Outcome.RESCUED_BY_RETRY}'), 0),
-    COALESCE(SUM({OUTCOME_OF_A_CALL} = '{Outcome.RESCUED_BY_FALLBACK}'), 0)
-"""
 
 _USD_DIGITS: Final = 12  # takes off what adding binary fractions leaves at the far end
 
@@ -100,10 +81,14 @@ def usd(amount: float | None) -> float | None:
 
 
 def sums_of(row: Sequence[Any]) -> dict[str, Any]:
-    """The fields of `Sums` from the values that `SUM_COLUMNS` selected."""
-    values = dict(zip(Sums.__dataclass_fields__, row, strict=True))
-    values["saved_usd"] = usd(values["saved_usd"]) or 0.0
-    values["cost_usd"] = usd(values["cost_usd"])
-    if values["cost_usd"] is None and not values["unpriced"]:
-        values["cost_usd"] = 0.0
+    """The fields of `Sums` from the values of all `MEASURES`, in their order."""
+    values = dict(zip(MEASURES, row, strict=True))
+    cost_usd = usd(values.pop("cost_pico_usd") / PICO_USD)
+    is_known = values.pop("priced") or not values["unpriced"]
+    values["cost_usd"] = cost_usd if is_known else None
+    values["saved_usd"] = usd(values.pop("saved_pico_usd") / PICO_USD) or 0.0
     return values
+
+
+NOTHING: Final = Sums(**sums_of((0,) * len(MEASURES)))
+"""The sum of no calls."""
