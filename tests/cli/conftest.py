@@ -37,6 +37,11 @@ def cli() -> Cli:
 @pytest.fixture
 def filled(own_environment: Path) -> Path:
     """A store with two runs, one call outside any run, a cache hit, an error and a call without a price."""
+    return fill(store_path())
+
+
+def fill(path: Path) -> Path:
+    """Make that store."""
     root = run("nightly-report", external_id="order-42", user="u-1", tags=("batch",), duration_ns=90 * 10**9, ago_h=1)
     inside: dict[str, Any] = {"parent": root.span_id, "user": "u-1", "ago_h": 1.0}
     first = priced(0.25, tokens_in=1_000, tokens_out=200, tags=("batch", "eu"), gateway="portkey", **inside)
@@ -49,7 +54,7 @@ def filled(own_environment: Path) -> Path:
         {"fastagentic.attempt.number": 1, "fastagentic.run.id": RUN_ID, "error.type": "APITimeoutError"},
     )  # fmt: skip
     return store(
-        store_path(),
+        path,
         [
             first, rescued, attempt,
             priced(0.0, saved=0.25, cache="hit", hit=True, tokens_in=1_000, tokens_out=200, **inside),

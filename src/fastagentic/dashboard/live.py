@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+import logging
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Final
 
@@ -19,6 +20,8 @@ from .problems import Refused
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable
+
+logger = logging.getLogger("fastagentic")
 
 LOOK_S: Final = 0.5
 MOST_LISTENERS: Final = 100
@@ -57,9 +60,10 @@ class Watcher:
     `mark` says, in next to no time, whether the file changed (any value that differs); `look` asks the store for news.
     """
 
-    def __init__(self, mark: Callable[[], object], look: Callable[[], Awaitable[News]]) -> None:
+    def __init__(self, mark: Callable[[], object], look: Callable[[], Awaitable[News]], *, look_s: float = LOOK_S) -> None:
         self._mark = mark
         self._look = look
+        self._look_s = look_s
         self._listeners: set[Listener] = set()
         self._task: asyncio.Task[None] | None = None
         self._news: News | None = None
@@ -95,17 +99,22 @@ class Watcher:
                 self._task = None
 
     async def _watch(self) -> None:
-        seen: object = object()
+        seen: object = None
         while True:
             mark = self._mark()
             if mark != seen:
-                seen = mark
-                news = await self._look()
-                if news != self._news:
-                    self._news = news
-                    for listener in self._listeners:
-                        listener.tell(news)
-            await asyncio.sleep(LOOK_S)
+                try:
+                    self._tell(await self._look())
+                    seen = mark
+                except Exception:
+                    logger.exception("fastagentic's dashboard could not look at the store; it looks again")
+            await asyncio.sleep(self._look_s)
+
+    def _tell(self, news: News) -> None:
+        if news != self._news:
+            self._news = news
+            for listener in self._listeners:
+                listener.tell(news)
 
     async def response(self) -> EventSourceResponse:
         """The stream of one page. Raises: Refused."""

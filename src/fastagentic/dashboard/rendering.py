@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -53,6 +54,7 @@ def environment() -> Environment:
         "local_time": words.local_time,
         "iso": words.iso_time,
         "printable": words.printable,
+        "utc_field": _utc_field,
     }
     made.globals |= {"pages": PAGES, "version": __version__, "NOTHING": words.NOTHING}
     return made
@@ -71,13 +73,21 @@ def page(
 
     here = paths.route_path(request)
     text = environment().get_template(template).render(request=request, url=url, static=static, here=here, **values)
-    return HTMLResponse(text.encode(errors="replace"), status, headers)
+    # HTML has no way to say NUL.
+    return HTMLResponse(text.replace("\x00", "\N{REPLACEMENT CHARACTER}").encode(errors="replace"), status, headers)
 
 
 @cache
 def _fingerprint(name: str) -> str:
     """So that a browser asks again for a file that a newer version brought."""
     return hashlib.sha256((STATIC / name).read_bytes()).hexdigest()[:12]
+
+
+def _utc_field(moment: datetime | None) -> str:
+    """As a field for date and time takes it."""
+    if moment is None:
+        return ""
+    return f"{moment.astimezone(UTC) if moment.tzinfo else moment:%Y-%m-%dT%H:%M}"
 
 
 def _duration(seconds: float | None) -> str:

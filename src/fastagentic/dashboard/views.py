@@ -31,6 +31,7 @@ CONTENT: Final = (
     (names.OUTPUT_MESSAGES, "Answer"),
     (names.TOOL_DEFINITIONS, "Tools"),
 )
+ALONE: Final = "config"  # the path of a config without targets: there is no other
 LEAST_BAR: Final = 0.4  # percent: so that a short span can be seen
 
 
@@ -108,7 +109,7 @@ def _bar(span: Span, start_s: float, whole_s: float) -> Bar:
         left=round(left, 3),
         width=round(min(max(width, LEAST_BAR), 100 - left), 3),
         look=_look(span),
-        facts=list(_facts(span.call)) if span.call is not None else [],
+        facts=list(_facts(span.call) if span.call is not None else _asked(span.attributes)),
         content=[captured for name, title in CONTENT if (captured := _captured(title, span.attributes.get(name)))],
         attributes=[_attribute(name, value) for name, value in span.attributes.items() if name not in dict(CONTENT)],
     )
@@ -116,10 +117,17 @@ def _bar(span: Span, start_s: float, whole_s: float) -> Bar:
 
 def _look(span: Span) -> str:
     if span.error_type is not None or span.status == "error":
-        return "attempt" if span.kind is SpanKind.ATTEMPT else "failed"
+        return "failed"
     if span.call is not None and span.call.cache_status in HITS:
         return "hit"
     return {SpanKind.RUN: "run", SpanKind.CALL: "llm", SpanKind.ATTEMPT: "attempt"}.get(span.kind, "tool")
+
+
+def _asked(attributes: Mapping[str, Any]) -> Iterator[str]:
+    """Whom an attempt asked."""
+    for name in (names.ATTEMPT_MODEL, names.ATTEMPT_PROVIDER):
+        if isinstance(value := attributes.get(name), str):
+            yield value
 
 
 def _facts(call: CallDetails) -> Iterator[str]:
@@ -131,12 +139,12 @@ def _facts(call: CallDetails) -> Iterator[str]:
         yield "semantic cache hit" if call.cache_status == names.CacheStatus.SEMANTIC_HIT else "cache hit"
     if call.saved_usd:
         yield f"saved {words.money(call.saved_usd)}"
-    if served := call.target_name or call.target_path:
-        yield served if served != "config" else ""
+    if (served := call.target_name or call.target_path) and served != ALONE:
+        yield served
     if provider := call.target_provider or call.provider:
         yield provider + (f" via {call.gateway}" if call.gateway else "")
     if call.retries:
-        yield words.plural(call.retries, "retry").replace("retrys", "retries")
+        yield "1 retry" if call.retries == 1 else f"{words.count(call.retries)} retries"
     if call.fallback_used:
         yield "fallback"
     if call.stream_end is not None:

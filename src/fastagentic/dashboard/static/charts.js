@@ -55,6 +55,21 @@ const Charts = (() => {
     location.assign(there);
   };
 
+  // Steps of a day and more begin at midnight, UTC; shorter ones are told on the clock of who looks.
+  const when = (times) => {
+    const step = times.length > 1 ? times[1] - times[0] : 3600;
+    const day = new Intl.DateTimeFormat("en", { day: "numeric", month: "short", timeZone: step >= 86400 ? "UTC" : undefined });
+    const time = new Intl.DateTimeFormat("en", { hour: "2-digit", minute: "2-digit", hourCycle: "h23" });
+    let last = "";
+    return (moment) => {
+      const date = day.format(moment * 1000);
+      if (step >= 86400) return date;
+      const said = date === last ? time.format(moment * 1000) : `${time.format(moment * 1000)}\n${date}`;
+      last = date;
+      return said;
+    };
+  };
+
   const options = (figure, data, isStack, width) => {
     const unit = UNITS[figure.dataset.unit];
     const text = colour(figure.querySelector("figcaption .muted") || figure, "color");
@@ -71,7 +86,7 @@ const Charts = (() => {
         y: { range: (_, low, high) => [0, high > 0 ? high * 1.08 : 1] },
       },
       axes: [
-        { ...axis, grid: { show: false }, space: 70 },
+        { ...axis, grid: { show: false }, space: 70, values: (_, moments) => { const say = when(data.times); return moments.map((one) => say(one)); } },
         { ...axis, size: 62, space: 40, values: (_, values) => values.map(unit) },
       ],
       series: [{}, ...data.names.map((name) => {
