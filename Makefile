@@ -47,7 +47,7 @@ collector:  ## build the OpenTelemetry Collector of collector-config/ (8 minutes
 dashboards: $(STAMP) .venv/.group-operators  ## write dashboards/*.json from dashboards/src; ARGS="--langfuse URL --runbooks URL"
 	@$(BIN)/python -m dashboards.src $(ARGS)
 
-pictures: $(STAMP) .venv/.group-operators  ## draw docs/images/dashboard-*.png: a preview of each Grafana dashboard, with live data
+pictures: $(STAMP) .venv/.group-operators  ## draw docs/images/dashboards-*.png: a preview of each Grafana dashboard, with live data
 	@$(BIN)/python scripts/dashboard_pictures.py $(ARGS)
 
 browser: $(STAMP) .venv/.group-browser  ## the local dashboard in the system's Chromium

@@ -34,8 +34,7 @@ if TYPE_CHECKING:
 
 HOUR_S, DAY_S = 3600.0, 86400.0
 OURS = '{__name__=~"(gen_ai|fastagentic)_.*|target_info"}'
-SPANS_EVERY_S = 600.0
-TIMES_AN_HOUR = 20.0
+TIMES_AN_HOUR = 20.0  # the workload is played, in the mean of the made-up past
 TOLD = "the demo's workload through a real collector; its past is made up"
 
 
@@ -49,7 +48,7 @@ def main() -> None:
     options.into.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as scratch:
         for name, page in filled_pages(Path(scratch), options.keep or Path(scratch) / "pages", echarts).items():
-            into = options.into / f"dashboard-{name}.png"
+            into = options.into / f"dashboards-{name}.png"
             picture.take_picture(page, json.loads((ROOT / "dashboards" / f"{name}.json").read_text()), into)
             print(f"{into.relative_to(ROOT) if into.is_relative_to(ROOT) else into}: {into.stat().st_size // 1000} kB")
 
@@ -70,8 +69,8 @@ def filled_pages(scratch: Path, pages: Path, echarts: Path) -> dict[str, Path]:
         remember(prometheus, scratch, rules, time.time())
         prometheus.wait_for("max(service:llm_budget_burn:ratio_rate1d)")
         now = time.time()
-        for back in range(int(12 * HOUR_S / SPANS_EVERY_S)):
-            clickhouse.take(facts, back=back, slot_s=SPANS_EVERY_S)
+        for back in range(int(6.5 * TIMES_AN_HOUR)):
+            clickhouse.take(facts, back=back, slot_s=HOUR_S / TIMES_AN_HOUR)
         return {
             path.stem: fill(path, pages, echarts, prometheus, clickhouse, truth, now)
             for path in sorted((ROOT / "dashboards").glob("*.json"))

@@ -1,4 +1,4 @@
-"""`python -m dashboards.src`: write the dashboards' JSON beside this folder, or with `--check` say which are out of date."""
+"""`python -m dashboards.src`: write the dashboards' JSON beside this folder, or with `--check` say what is out of date."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from . import gateway_reliability, latency_tokens, llm_cost, run_explorer, variables
+from . import alerting, gateway_reliability, latency_tokens, llm_cost, pages, run_explorer, variables
 from .lint import lint
 
 if TYPE_CHECKING:
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 BOARDS: tuple[Board, ...] = (llm_cost.BOARD, gateway_reliability.BOARD, latency_tokens.BOARD, run_explorer.BOARD)
 FOLDER = Path(__file__).resolve().parents[1]
+ALERTING = FOLDER / "provisioning/alerting/fastagentic.yaml"
 
 
 def as_text(dashboard: dict[str, Any]) -> str:
@@ -49,22 +50,33 @@ def check(folder: Path) -> list[str]:
     return found
 
 
+def beside() -> dict[Path, str]:
+    """What is generated beside the JSON, in this repository only: Grafana's copy of the alerts, the lists of the page."""
+    page = pages.PAGE.read_text(encoding="utf-8")
+    return {ALERTING: alerting.provisioned(BOARDS), pages.PAGE: pages.with_lists(page, BOARDS)}
+
+
 def main() -> int:
     """Write or check; 1 when the linter or the check found something."""
     parser = argparse.ArgumentParser(prog="make dashboards", description=__doc__)
-    parser.add_argument("--check", action="store_true", help="write nothing; exit with 1 when the JSON is out of date")
-    parser.add_argument("--into", type=Path, default=FOLDER, metavar="FOLDER", help="where the JSON lies (%(default)s)")
+    parser.add_argument("--check", action="store_true", help="write nothing; exit with 1 when something is out of date")
+    parser.add_argument("--into", type=Path, metavar="FOLDER", help="where the JSON goes, and nothing else is written")
     for name, place in variables.PLACES.items():
         parser.add_argument(f"--{name}", default=place, metavar="URL", help=f"where links to {name} lead (%(default)s)")
     options = parser.parse_args()
     variables.PLACES.update({name: getattr(options, name).rstrip("/") for name in variables.PLACES})
     wrong = [f"{board.file}: {one}" for board in BOARDS for one in lint(board.as_json())]
+    others = {} if options.into else beside()
     if options.check:
-        wrong += [f"{one}; run `make dashboards`" for one in check(options.into)]
+        wrong += [f"{one}; run `make dashboards`" for one in check(options.into or FOLDER)]
+        old = [path for path, text in others.items() if not path.exists() or path.read_text(encoding="utf-8") != text]
+        wrong += [f"{path.relative_to(FOLDER.parent)}: is out of date; run `make dashboards`" for path in old]
     elif not wrong:
         for board in BOARDS:
-            (options.into / board.file).write_text(as_text(board.as_json()), encoding="utf-8")
+            ((options.into or FOLDER) / board.file).write_text(as_text(board.as_json()), encoding="utf-8")
             print(f"{board.file}: {len(board.panels)} panels")
+        for path, text in others.items():
+            path.write_text(text, encoding="utf-8")
     print("\n".join(wrong) or "ok", file=sys.stderr if wrong else sys.stdout)
     return int(bool(wrong))
 

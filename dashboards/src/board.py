@@ -50,14 +50,16 @@ class Placed:
 
     def built(self, x: int, y: int) -> Panel:
         """The SDK's builder, with all that does not depend on what the panel shows."""
-        panel = self.make().title(self.title).id(self.id).description(self._description())
+        panel = self.make().title(self.title).id(self.id).description(self.description)
         panel.grid_pos(GridPos(x=x, y=y, w=self.width, h=self.height))
         if self.runbook is not None:
             link = builders.DashboardLink(f"Runbook: {self.runbook}").type(DashboardLinkType.LINK).target_blank(True)
             panel.links([link.url(f"{variables.RUNBOOKS}/{self.runbook}.md")])
         return panel
 
-    def _description(self) -> str:
+    @property
+    def description(self) -> str:
+        """What the docstring of its function says."""
         return " ".join((inspect.getdoc(self.make) or "").split())
 
 

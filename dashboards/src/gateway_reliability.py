@@ -22,7 +22,7 @@ CALLS, REQUESTS = series.DURATION.count, series.REQUESTS
 RESCUED = f'{series.OUTCOME}=~"{Outcome.RESCUED_BY_RETRY}|{Outcome.RESCUED_BY_FALLBACK}"'
 HIT = f'{series.CACHE_STATUS}=~"{CacheStatus.HIT}|{CacheStatus.SEMANTIC_HIT}"'
 TARGETS = (series.GATEWAY, series.TARGET)
-TARGET_LEGEND = f"{{{{{series.GATEWAY}}}}} {{{{{series.TARGET}}}}}"
+TARGET_LEGEND = look.by(series.GATEWAY, series.TARGET)
 WEIGHTS = f"max by ({', '.join(TARGETS)}) ({promql.pick(series.WEIGHT, of=promql.PROCESS)})"
 SERVICES = (series.SERVICE,)
 
@@ -71,14 +71,14 @@ def call_rate() -> Panel:
 def by_outcome() -> Panel:
     """Gateway calls a second: answered at once, rescued by a retry or a fallback, failed."""
     by = promql.per_second(REQUESTS, by=(series.GATEWAY, series.OUTCOME))
-    return look.stacked(units.RequestsPerSecond, (by, f"{{{{{series.GATEWAY}}}}} {{{{{series.OUTCOME}}}}}"))
+    return look.stacked(units.RequestsPerSecond, (by, look.by(series.GATEWAY, series.OUTCOME)))
 
 
 @BOARD.panel(8, "Failed calls by provider and error", row=OUTCOMES, runbook=ERRORS)
 def errors_by_type() -> Panel:
     """Failed calls a second, by who should have answered and by the class of the exception."""
     by = promql.per_second(CALLS, promql.FAILED, by=(series.PROVIDER, series.ERROR_TYPE))
-    legend = f"{{{{{series.PROVIDER}}}}} {{{{{series.ERROR_TYPE}}}}}"
+    legend = look.by(series.PROVIDER, series.ERROR_TYPE)
     return look.lines(units.RequestsPerSecond, (by, legend), exemplars=False)
 
 
@@ -87,7 +87,7 @@ def errors_by_service() -> Panel:
     """Share of calls that failed. 14.4 times the objective's 1% over an hour raises the alert."""
     failed, calls = promql.per_second(CALLS, promql.FAILED, by=SERVICES), promql.per_second(CALLS, by=SERVICES)
     steps: look.Steps = ((None, look.GREEN), (0.01, look.ORANGE), (0.144, look.RED))
-    return look.lines(units.PercentUnit, (promql.share(failed, calls), f"{{{{{series.SERVICE}}}}}"), steps=steps)
+    return look.lines(units.PercentUnit, (promql.share(failed, calls), look.by(series.SERVICE)), steps=steps)
 
 
 @BOARD.panel(10, "Rate-limited calls", row=OUTCOMES)
@@ -95,7 +95,7 @@ def rate_limited() -> Panel:
     """Share of calls that failed because a provider or a gateway limits their rate, by model."""
     limited = f'{series.ERROR_TYPE}=~".*RateLimit.*|429"'
     part, whole = promql.per_second(CALLS, limited, by=(series.MODEL,)), promql.per_second(CALLS, by=(series.MODEL,))
-    return look.lines(units.PercentUnit, (promql.share(part, whole), f"{{{{{series.MODEL}}}}}"))
+    return look.lines(units.PercentUnit, (promql.share(part, whole), look.by(series.MODEL)))
 
 
 @BOARD.panel(11, "Error rate by model", row=OUTCOMES, width=16)
@@ -119,14 +119,14 @@ def fallbacks_by_service() -> Panel:
     """Share of gateway calls that a fallback answered. More than 20% for 5 minutes raises the alert."""
     part, whole = promql.per_second(series.FALLBACKS, by=SERVICES), promql.per_second(REQUESTS, by=SERVICES)
     steps: look.Steps = ((None, look.GREEN), (0.2, look.RED))
-    return look.lines(units.PercentUnit, (promql.share(part, whole), f"{{{{{series.SERVICE}}}}}"), steps=steps)
+    return look.lines(units.PercentUnit, (promql.share(part, whole), look.by(series.SERVICE)), steps=steps)
 
 
 @BOARD.panel(14, "Retries per call by model", row=RESCUE)
 def retries_by_model() -> Panel:
     """How often the gateways tried again for each call: a provider that wavers shows here before calls fail."""
     part, whole = (promql.per_second(name, by=(series.MODEL,)) for name in (series.RETRIES, REQUESTS))
-    return look.lines(units.Short, (promql.share(part, whole), f"{{{{{series.MODEL}}}}}"))
+    return look.lines(units.Short, (promql.share(part, whole), look.by(series.MODEL)))
 
 
 def share_of_targets() -> str:
@@ -163,40 +163,40 @@ def drift_from_weight() -> Panel:
 def hits_by_model() -> Panel:
     """Share of lookups that the gateways' caches answered. Half of what it was at this hour yesterday raises the alert."""
     part, whole = (promql.per_second(series.CACHE_LOOKUPS, *where, by=(series.MODEL,)) for where in ((HIT,), ()))
-    return look.lines(units.PercentUnit, (promql.share(part, whole), f"{{{{{series.MODEL}}}}}")).max(1)
+    return look.lines(units.PercentUnit, (promql.share(part, whole), look.by(series.MODEL))).max(1)
 
 
 @BOARD.panel(19, "Cache lookups by status", row=CACHED, width=12)
 def lookups_by_status() -> Panel:
     """Lookups a second: hit, semantic hit, miss, and refreshed by the caller's wish."""
     by = promql.per_second(series.CACHE_LOOKUPS, by=(series.CACHE_STATUS,))
-    return look.stacked(units.RequestsPerSecond, (by, f"{{{{{series.CACHE_STATUS}}}}}"))
+    return look.stacked(units.RequestsPerSecond, (by, look.by(series.CACHE_STATUS)))
 
 
 @BOARD.panel(20, "Spans delivered", row=EXPORT, width=6)
 def delivered() -> Panel:
     """Spans a second that each destination acknowledged."""
-    return look.lines(units.CountsPerSecond, (_exported(series.DELIVERED), f"{{{{{series.DESTINATION}}}}}"))
+    return look.lines(units.CountsPerSecond, (_exported(series.DELIVERED), look.by(series.DESTINATION)))
 
 
 @BOARD.panel(21, "Spans waiting", row=EXPORT, width=6, runbook=SPOOL)
 def waiting() -> Panel:
     """Spans that are neither delivered nor lost yet, on disk too. Growing: a destination is down, slow, or refuses our key."""
     held = f"sum by ({series.DESTINATION}) ({promql.pick(series.WAITING, of=promql.PROCESS)})"
-    return look.lines(units.Short, (held, f"{{{{{series.DESTINATION}}}}}"))
+    return look.lines(units.Short, (held, look.by(series.DESTINATION)))
 
 
 @BOARD.panel(23, "Spans spooled", row=EXPORT, width=6, runbook=SPOOL)
 def spooled() -> Panel:
     """Spans a second that a destination did not take at first, and that were put on disk for it."""
-    return look.lines(units.CountsPerSecond, (_exported(series.SPOOLED), f"{{{{{series.DESTINATION}}}}}"))
+    return look.lines(units.CountsPerSecond, (_exported(series.SPOOLED), look.by(series.DESTINATION)))
 
 
 @BOARD.panel(22, "Spans dropped", row=EXPORT, width=6, runbook=DROPPED)
 def dropped() -> Panel:
     """Spans in the selected time range that were lost on their way. Every one is missing from traces and from ClickHouse."""
     lost = promql.in_range(series.DROPPED, by=(series.SERVICE, series.DESTINATION), of=promql.PROCESS)
-    legend = f"{{{{{series.SERVICE}}}}} {{{{{series.DESTINATION}}}}}"
+    legend = look.by(series.SERVICE, series.DESTINATION)
     return look.bars(units.Short, f"round({lost})", legend, ((None, look.GREEN), (1, look.RED)))
 
 

@@ -17,7 +17,7 @@ BOARD = Board(
 )
 NOW, DURATION, STREAMS, TOKENS = "Now", "Duration", "Streams", "Tokens"
 BY_MODEL = (series.MODEL,)
-LEGEND = f"{{{{{series.MODEL}}}}}"
+LEGEND = look.by(series.MODEL)
 INPUT, OUTPUT = (f'{series.TOKEN_TYPE}="{kind}"' for kind in ("input", "output"))
 
 
@@ -92,7 +92,7 @@ def calls_by_model() -> Panel:
 def calls_by_operation() -> Panel:
     """Calls a second, by what was asked for: chat, embeddings and others."""
     by = promql.per_second(series.DURATION.count, by=(series.OPERATION,))
-    return look.stacked(units.RequestsPerSecond, (by, f"{{{{{series.OPERATION}}}}}"))
+    return look.stacked(units.RequestsPerSecond, (by, look.by(series.OPERATION)))
 
 
 @BOARD.panel(10, "p95 time to first chunk by model", row=STREAMS)
@@ -117,7 +117,7 @@ def first_chunk_heatmap() -> Panel:
 def tokens_by_type() -> Panel:
     """Tokens a second that were read (input) and written (output)."""
     by = promql.per_second(series.TOKENS.sum, by=(series.TOKEN_TYPE,))
-    return look.stacked(units.CountsPerSecond, (by, f"{{{{{series.TOKEN_TYPE}}}}}"))
+    return look.stacked(units.CountsPerSecond, (by, look.by(series.TOKEN_TYPE)))
 
 
 @BOARD.panel(14, "p95 tokens per call", row=TOKENS)

@@ -19,8 +19,8 @@ BOARD = Board(
 MONTH_S = 30 * 86400
 NOW, GOES, UNIT, WHO = "Spend", "Where it goes", "Unit cost", "Who spends it (ClickHouse)"
 BY_MODEL = (series.MODEL,)
-MODEL_LEGEND = f"{{{{{series.MODEL}}}}}"
-SERVICE_LEGEND = f"{{{{{series.SERVICE}}}}}"
+MODEL_LEGEND = look.by(series.MODEL)
+SERVICE_LEGEND = look.by(series.SERVICE)
 TO_RUNS = f"/d/fastagentic-run-explorer?var-model=${{__field.labels.{series.MODEL}}}&${{__url_time_range}}"
 
 
@@ -48,7 +48,7 @@ def budget() -> Panel:
     return look.number(units.Dollars, f"sum({a_service})").no_value("not set")
 
 
-@BOARD.panel(4, "Budget burn, 6 hours", row=NOW, width=4, height=4, runbook=BUDGET_BURN)
+@BOARD.panel(4, "Budget burn, 6 h", row=NOW, width=4, height=4, runbook=BUDGET_BURN)
 def burn() -> Panel:
     """How fast the month's budget is spent, the fastest service of those selected: at 1 it lasts exactly the month."""
     return look.number(units.Short, f"max({burn_over('6h')})", look.over(1, 2)).decimals(2).no_value("no budget set")
@@ -122,7 +122,7 @@ def saved_per_hour() -> Panel:
 def spend_by_provider() -> Panel:
     """USD in the selected time range, by who answered."""
     by_provider = promql.in_range(series.COST, by=(series.PROVIDER,))
-    return look.bars(units.Dollars, f"sort_desc({by_provider})", f"{{{{{series.PROVIDER}}}}}").decimals(2)
+    return look.bars(units.Dollars, f"sort_desc({by_provider})", look.by(series.PROVIDER)).decimals(2)
 
 
 @BOARD.panel(15, "Unpriced calls", row=UNIT, height=6, runbook=UNPRICED)
@@ -168,7 +168,7 @@ def by_run() -> Panel:
     """The 50 runs that cost most in the selected time range. A click on one shows all of its calls."""
     panel = look.table_of(
         {"cost_usd": units.Dollars, "calls": units.Short, "started": units.DatetimeLocal},
-        f"""SELECT calls.run_id AS run_id, min(calls.ts) AS started, count() AS calls, sum(calls.cost_usd) AS cost_usd
+        f"""SELECT calls.run_id AS run_id, sum(calls.cost_usd) AS cost_usd, count() AS calls, min(calls.ts) AS started
             FROM {clickhouse.CALLS} WHERE {clickhouse.CALLS_IN_RANGE} GROUP BY run_id ORDER BY cost_usd DESC LIMIT 50""",
     )
     return look.to_run(panel, "run_id")

@@ -38,6 +38,11 @@ def ask(expr: str, legend: str = "", *, ref: str = "A", at_once: bool = False, e
     return query.instant() if at_once else query.range()
 
 
+def by(*labels: str) -> str:
+    """A legend that calls a line by the values of its labels."""
+    return " ".join(f"{{{{{label}}}}}" for label in labels)
+
+
 def over(first: float, then: float) -> Steps:
     """Green, orange from `first` on, red from `then` on."""
     return ((None, GREEN), (first, ORANGE), (then, RED))

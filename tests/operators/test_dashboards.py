@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import re
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable
@@ -108,6 +110,20 @@ def test_a_panel_is_one_function() -> None:
     assert lint(board.as_json()) == []
 
 
+def test_the_panel_of_the_readme_is_added_by_one_function(tmp_path: Path) -> None:
+    shutil.copytree(ROOT / "dashboards", tmp_path / "dashboards", ignore=shutil.ignore_patterns("__pycache__"))
+    (example,) = re.findall(r"```python\n(.*?)```", (ROOT / "dashboards/README.md").read_text(), re.DOTALL)
+    with (tmp_path / "dashboards/src/gateway_reliability.py").open("a") as source:
+        source.write(f"\n\n{example}")
+
+    done = generate("--into", str(tmp_path), cwd=tmp_path)
+
+    assert done.returncode == 0, done.stderr
+    panel = panel_of(json.loads((tmp_path / "gateway-reliability.json").read_text()), "Embeddings per second")
+    assert panel["description"] == "Calls for embeddings a second, by model."
+    assert panel["targets"][0]["expr"].startswith("sum by (gen_ai_request_model) (rate(")
+
+
 @pytest.mark.parametrize(
     ("number", "width", "text", "message"),
     [
@@ -135,7 +151,7 @@ def panel_of(dashboard: dict[str, Any], title: str) -> dict[str, Any]:
     return next(panel for panel in dashboard["panels"] if panel.get("title") == title)
 
 
-def generate(*arguments: str) -> subprocess.CompletedProcess[str]:
+def generate(*arguments: str, cwd: Path = ROOT) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [sys.executable, "-m", "dashboards.src", *arguments], cwd=ROOT, capture_output=True, text=True, check=False
+        [sys.executable, "-m", "dashboards.src", *arguments], cwd=cwd, capture_output=True, text=True, check=False
     )

@@ -78,13 +78,17 @@ def live(collector_binary: Path, prometheus_programs: Path, tmp_path_factory: py
     budgets = f"month={BUDGET_USD}, month.action=warn"
     with (
         Collector(collector_binary, folder, "all-in-one.yaml") as collector,
-        Prometheus(prometheus_programs, folder, scrape=[collector.prometheus_address], rules=RULES) as prometheus,
+        Prometheus(
+            prometheus_programs, folder, scrape=[collector.prometheus_address], rules=RULES, interval="2s"
+        ) as prometheus,
         performed(folder, otlp=collector.otlp_endpoint, calls=120, FASTAGENTIC_BUDGETS=budgets) as truth,
     ):
         prometheus.wait_for(f"sum({series.DURATION.count})", truth.total().calls)
         remember_last_week(prometheus, folder)
+        prometheus.wait_for(f"sum({series.DURATION.count})", truth.total().calls)
         prometheus.wait_for("max(service:llm_budget_burn:ratio_rate1d)")
-        yield Live(prometheus, truth, View(start, time.time()))
+        end = time.time()
+        yield Live(prometheus, truth, View(start, end, scrape_s=(end - start) / 4))  # $__rate_interval is all of it
 
 
 def remember_last_week(prometheus: Prometheus, folder: Path) -> None:
@@ -114,7 +118,9 @@ def test_what_marks_the_graphs_is_a_query_that_prometheus_takes(live: Live, dash
 def test_a_new_process_is_marked_as_a_deployment(live: Live) -> None:
     (deployments,) = (one["expr"] for one in DASHBOARDS["llm-cost"]["annotations"]["list"] if one["name"] == "Deployments")
 
-    assert [labels["job"] for labels, _ in live.ask("llm-cost", deployments)] == [live.truth.service_name]
+    expr = live.view.of(DASHBOARDS["llm-cost"]).promql(deployments)
+    marked = live.prometheus.query_range(expr, live.view.start, live.view.end, 5)
+    assert [labels["job"] for labels, _ in marked] == [live.truth.service_name]
 
 
 @pytest.mark.parametrize("variable", ["job", "instance", "service", "model"])

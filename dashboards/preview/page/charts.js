@@ -67,7 +67,7 @@ function draw_timeseries(body, panel, answers) {
     data: dots.filter((dot) => dot[1] <= top_of_all * 1.15).map(([at, value]) => [at * 1000, value])});
   chart.setOption({grid, xAxis: time_axis(), series,
     yAxis: {...AXIS, type: "value", min: custom.axisSoftMin === 0 && !custom.axisCenteredZero ? 0 : undefined, max: panel.fieldConfig.defaults.max,
-      splitNumber: 3, axisLabel: {...AXIS.axisLabel, formatter: (value) => said(value, unit, unit === "percentunit" ? 0 : undefined)}}});
+      splitNumber: 3, axisLabel: {...AXIS.axisLabel, formatter: (value) => (unit === "percentunit" ? digits(Number((value * 100).toPrecision(3))) + "%" : said(value, unit))}}});
   legend(body, lines.slice(0, rows), lines.length - rows, (line) => [said(max(line), unit, decimals), said(last(line), unit, decimals)]);
 }
 
