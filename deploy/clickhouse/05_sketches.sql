@@ -6,7 +6,7 @@ CREATE TABLE IF NOT EXISTS otel.llm_sketch_1h
     tenant_id LowCardinality(String),
     service LowCardinality(String),
     model LowCardinality(String),
-    users AggregateFunction(uniqCombined64(12), String),
+    users AggregateFunction(uniqCombined64(12), Nullable(String)),
     latency_s AggregateFunction(quantilesTDigest(0.5, 0.95, 0.99), Float32)
 )
 ENGINE = AggregatingMergeTree
@@ -20,7 +20,7 @@ SELECT
     ifNull(calls.tenant_id, '') AS tenant_id,
     service,
     ifNull(calls.model, '') AS model,
-    uniqCombined64State(12)(assumeNotNull(calls.user_id)) AS users,
+    uniqCombined64State(12)(calls.user_id) AS users,
     quantilesTDigestState(0.5, 0.95, 0.99)(toFloat32(duration_ns / 1e9)) AS latency_s
 FROM otel.llm_call_facts AS calls
 GROUP BY hour, tenant_id, service, model;

@@ -14,6 +14,8 @@ from fastagentic.core import names
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+    from .workload import Truth
+
 ROOT = Path(__file__).parents[2]
 SCHEMA = sorted((ROOT / "deploy/clickhouse").glob("*.sql"))
 KINDS = ("Unspecified", "Internal", "Server", "Client", "Producer", "Consumer")
@@ -48,18 +50,26 @@ class ClickHouse:
         slot and under an id of its own.
         """
         rows = [
-            json.dumps(_moved(row, back, slot_s) if back else row)
+            _moved(row, back, slot_s) if back else row
             for line in facts.read_text(encoding="utf-8").splitlines()
             for row in rows_of(line)
         ]
         if rows:
-            self._session.query("INSERT INTO otel.otel_traces FORMAT JSONEachRow\n" + "\n".join(rows))
+            self.insert(rows)
         return len(rows)
 
-    def rows(self, sql: str) -> list[dict[str, Any]]:
-        """The rows of a query, in the order of its columns."""
+    def insert(self, rows: Sequence[dict[str, Any]]) -> None:
+        """Insert rows into `otel_traces` as one batch."""
+        self.run("INSERT INTO otel.otel_traces FORMAT JSONEachRow\n" + "\n".join(map(json.dumps, rows)))
+
+    def run(self, sql: str) -> None:
+        """Run a statement that gives nothing back."""
+        self._session.query(sql)
+
+    def rows(self, sql: str, **parameters: str) -> list[dict[str, Any]]:
+        """The rows of a query, in the order of its columns; `parameters` fill its `{name:Type}`."""
         settings = "SETTINGS output_format_json_quote_64bit_integers = 0, output_format_json_quote_decimals = 0"
-        said = str(self._session.query(f"{sql} {settings}", "JSONEachRow"))
+        said = str(self._session.query(f"{sql} {settings}", "JSONEachRow", params=parameters))
         return [json.loads(line) for line in said.splitlines() if line]
 
 
@@ -78,7 +88,7 @@ def rows_of(otlp_json: str) -> Iterator[dict[str, Any]]:
             for span in scope_spans["spans"]:
                 start_ns = int(span["startTimeUnixNano"])
                 yield {
-                    "Timestamp": _moment(start_ns),
+                    "Timestamp": moment(start_ns),
                     "TraceId": span["traceId"],
                     "SpanId": span["spanId"],
                     "ParentSpanId": span.get("parentSpanId", ""),
@@ -124,6 +134,34 @@ def _plain(value: dict[str, Any]) -> Any:
     return int(inner) if kind == "intValue" else inner
 
 
-def _moment(nanoseconds: int) -> str:
+def moment(nanoseconds: int) -> str:
+    """A time as the exporter writes it."""
     seconds, rest = divmod(nanoseconds, 1_000_000_000)
     return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%d %H:%M:%S}.{rest:09d}"
+
+
+def spans_of(truth: Truth) -> list[dict[str, Any]]:
+    """The workload's spans, out of its local store, as the exporter writes them."""
+    return [
+        {
+            "Timestamp": moment(span["started_ns"]),
+            "TraceId": span["trace_id"],
+            "SpanId": span["span_id"],
+            "ParentSpanId": span["parent_span_id"] or "",
+            "SpanName": span["name"],
+            "ServiceName": truth.service_name,
+            "SpanAttributes": {name: _stored(value) for name, value in span["attributes"].items()},
+            "Duration": span["ended_ns"] - span["started_ns"],
+            "StatusCode": span["status"].title(),
+        }
+        for span in truth.spans()
+    ]
+
+
+def _stored(value: object) -> str:
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+
+
+def batches(rows: list[dict[str, Any]], size: int) -> Iterator[list[dict[str, Any]]]:
+    """The rows in batches of this size."""
+    return (rows[at : at + size] for at in range(0, len(rows), size))
