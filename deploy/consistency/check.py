@@ -17,16 +17,17 @@ import tempfile
 import urllib.error
 import urllib.parse
 import urllib.request
-from datetime import datetime, timedelta, timezone
+from datetime import UTC, datetime, timedelta
 
 DIFFERENCE = "fastagentic_consistency_difference_ratio"
 CHECKED = "fastagentic_consistency_checked_timestamp_seconds"
 
 COST = "fastagentic_cost_USD_total"
-# A counter that was not there in the hour before began at 0 in this one: all of it counts. `increase` would leave out its first value.
+# A counter that was not there in the hour before began at 0 in this one: all of it counts. `increase` alone would leave out its
+# first value.
 PROMETHEUS = (
-    f"sum by (service_name) ((last_over_time({COST}[{{window}}s]) unless last_over_time({COST}[{{window}}s] offset {{window}}s))"
-    f" or increase({COST}[{{window}}s]))"
+    f"sum by (service_name) ((last_over_time({COST}[{{window}}s])"
+    f" unless last_over_time({COST}[{{window}}s] offset {{window}}s)) or increase({COST}[{{window}}s]))"
 )
 CLICKHOUSE = """
 SELECT service, toFloat64(sum(cost_usd)) AS usd FROM otel.llm_cost_1m
@@ -38,7 +39,7 @@ SETTLED = timedelta(minutes=15)
 
 
 def prometheus_usd(url: str, since: int, until: int) -> dict[str, float]:
-    """USD by service from the counters. What a process counted last is there one export (a minute) later: `until` is asked then."""
+    """USD by service from the counters, asked one export (a minute) after the hour: then its last calls are counted."""
     query = PROMETHEUS.format(window=until - since)
     lag = int(os.environ.get("EXPORT_LAG_SECONDS", "60"))
     parameters = urllib.parse.urlencode({"query": query, "time": until + lag})
@@ -58,10 +59,12 @@ def clickhouse_usd(url: str, since: int, until: int) -> dict[str, float]:
 
 def ask(url: str, headers: dict[str, str] | None = None, body: bytes | None = None, method: str | None = None) -> str:
     """The body of an answer. Raises OSError with what the server said."""
-    request = urllib.request.Request(url, data=body, headers=headers or {}, method=method)
+    if not url.startswith(("http://", "https://")):
+        raise ValueError(f"{url.split('?')[0]!r} is no address that begins with http:// or https://")
+    request = urllib.request.Request(url, data=body, headers=headers or {}, method=method)  # noqa: S310  # seen to above
     try:
-        with urllib.request.urlopen(request, timeout=60) as answer:
-            return answer.read().decode()
+        with urllib.request.urlopen(request, timeout=60) as answer:  # noqa: S310
+            return str(answer.read().decode())
     except urllib.error.HTTPError as error:
         raise OSError(f"HTTP {error.code}: {error.read().decode(errors='replace')[:500]}") from error
 
@@ -108,7 +111,7 @@ def window(arguments: argparse.Namespace, now: datetime) -> tuple[int, int]:
     if arguments.hour is None:
         since = (now - SETTLED).replace(minute=0, second=0, microsecond=0) - timedelta(hours=1)
     else:
-        since = datetime.strptime(arguments.hour, "%Y-%m-%dT%H").replace(tzinfo=timezone.utc)
+        since = datetime.strptime(arguments.hour, "%Y-%m-%dT%H").replace(tzinfo=UTC)
     return int(since.timestamp()), int((since + timedelta(hours=1)).timestamp())
 
 
@@ -120,7 +123,7 @@ def main() -> int:
     parser.add_argument("--floor", type=float, default=0.01, metavar="USD", help="a difference that does not matter")
     parser.add_argument("--json", action="store_true", help="one JSON array, for programs")
     arguments = parser.parse_args()
-    now = datetime.now(timezone.utc)
+    now = datetime.now(UTC)
     try:
         since, until = window(arguments, now)
     except ValueError:
@@ -141,7 +144,7 @@ def main() -> int:
     if arguments.json:
         print(json.dumps(rows, indent=2))
     else:
-        print(f"{datetime.fromtimestamp(since, timezone.utc):%Y-%m-%d %H:%M} UTC, one hour")
+        print(f"{datetime.fromtimestamp(since, UTC):%Y-%m-%d %H:%M} UTC, one hour")
         for row in rows:
             print("{service:<32} {prometheus_usd:>14.6f} {clickhouse_usd:>14.6f} {difference:>+9.2%}".format(**row))
     return 1 if abs(ratio) > arguments.tolerance else 0
