@@ -150,7 +150,7 @@ def test_a_series_stacks_the_dearest_and_then_the_others(tmp_path: Path) -> None
     ]  # fmt: skip
 
 
-@pytest.mark.parametrize(("hours", "step_ns"), [(1, 60 * 10**9), (24, 15 * 60 * 10**9), (30 * 24, 12 * HOUR_NS)])
+@pytest.mark.parametrize(("hours", "step_ns"), [(1, 60 * 10**9), (24, HOUR_NS), (7 * 24, 3 * HOUR_NS), (30 * 24, DAY_NS)])
 def test_a_step_is_chosen_so_that_a_chart_can_be_read(tmp_path: Path, hours: int, step_ns: int) -> None:
     with open_store(store(tmp_path / "store.db", [at(NOON)])) as connection:
         found = series(connection, Scope(since_ns=NOON - hours * HOUR_NS + 1), now_ns=NOON)
@@ -165,6 +165,16 @@ def test_a_row_with_the_time_zero_does_not_make_a_million_steps(tmp_path: Path) 
 
     assert len(found.starts_ns) <= MOST_STEPS + 1
     assert sum(found.stacks[0].calls) == 2
+
+
+def test_a_series_of_many_users_is_that_of_few_with_the_rest_together(tmp_path: Path) -> None:
+    spans = [at(NOON - hour * HOUR_NS, 1.0 + number, user=f"u-{number}") for number in range(60) for hour in (0, 1)]
+    with open_store(store(tmp_path / "store.db", [*spans, at(NOON, 118.5)])) as connection:
+        found = series(connection, Scope(since_ns=NOON - HOUR_NS), now_ns=NOON + 1, by=GroupBy.USER, step_ns=HOUR_NS, top=2)
+
+    assert [(stack.key, stack.cost_usd, stack.calls) for stack in found.stacks] == [
+        ("u-59", (60.0, 60.0), (1, 1)), (None, (0.0, 118.5), (0, 1)), (None, (1770.0, 1770.0), (59, 59)),
+    ]  # fmt: skip
 
 
 def test_an_empty_series_has_steps_and_no_stacks(tmp_path: Path) -> None:

@@ -27,12 +27,20 @@ class Group:
     sums: Sums
 
 
-def grouped(connection: sqlite3.Connection, scope: Scope, by: Sequence[str] = (), *, step_ns: int | None = None) -> list[Group]:
+def grouped(
+    connection: sqlite3.Connection,
+    scope: Scope,
+    by: Sequence[str] = (),
+    *,
+    step_ns: int | None = None,
+    among: Sequence[str | None] | None = None,
+) -> list[Group]:
     """The calls in `scope` by the dimensions `by` (names in `dimensions.py`) and, when given, in steps of time from
-    the epoch on. No order; no group without calls. By tag, a call is in the group of each of its tags.
+    the epoch on. No order; no group without calls. By tag, a call is in the group of each of its tags. `among`: only
+    calls whose value of the first dimension is one of these.
     """
     width = len(by)
-    found = summed(connection, scope, by, step_ns)
+    found = summed(connection, scope, by, step_ns, among)
     return [Group(tuple(row[:width]), int(row[width] or 0), Sums(**sums_of(row[width + 1 :]))) for row in found]
 
 

@@ -69,12 +69,10 @@ _FACTS: Final = (
 _COLUMNS: Final = ", ".join((*_FACTS[2:], *MEASURES))
 _RUNS: Final = f"SELECT runs.run_id, 1 AS is_run, {_COLUMNS} FROM runs"  # noqa: S608  # SQL of our own
 _LONE_CALLS: Final = f"""
-    SELECT run_id, 0, NULL, NULL, user_id, session_id, tenant_id, tags, started_ns, ended_ns,
-        CASE WHEN errors > 0 THEN 'error' ELSE 'unset' END, error_type, {", ".join(MEASURES)}
+    SELECT run_id, 0 AS is_run, NULL AS external_id, NULL AS name, user_id, session_id, tenant_id, tags, started_ns, ended_ns,
+        CASE WHEN errors > 0 THEN 'error' ELSE 'unset' END AS status, error_type, {", ".join(MEASURES)}
     FROM {LONE_CALLS}
 """  # noqa: S608  # SQL of our own
-_ALL: Final = f"({_RUNS} UNION ALL {_LONE_CALLS}) AS runs"
-_SELECT: Final = "SELECT runs.* FROM {table}"
 _ORDERS: Final = {
     RunOrder.STARTED: "runs.started_ns",
     RunOrder.COST: "runs.cost_pico_usd",
@@ -98,20 +96,25 @@ def runs(
 ) -> RunPage:
     """The runs in `scope`, with `lone_calls` also what belongs to no run: `limit` of them from the `offset`th on."""
     where, parameters = runs_in(scope)
-    table = _ALL if lone_calls else "runs"
-    (total,) = connection.execute(f"SELECT COUNT(*) FROM {table} WHERE {where}", parameters).fetchone()  # noqa: S608
+    tables = (_RUNS, _LONE_CALLS) if lone_calls else (_RUNS,)
+    counts = (connection.execute(f"SELECT COUNT(*) FROM ({table}) AS runs WHERE {where}", parameters) for table in tables)  # noqa: S608
+    total = sum(count.fetchone()[0] for count in counts)
+    last = -1 if limit is None else max(0, limit) + max(0, offset)
     direction = "ASC" if is_ascending else "DESC"
+    ordered = ", ".join(f"{key} {direction}" for key in (_ORDERS[order], "runs.started_ns", "runs.run_id"))
+    # each table in its own order as far as it is needed: both together would be sorted as a whole
+    parts = [f"SELECT * FROM (SELECT * FROM ({table}) AS runs WHERE {where} ORDER BY {ordered} LIMIT ?)" for table in tables]  # noqa: S608
     found = connection.execute(
-        f"{_SELECT.format(table=_ALL) if lone_calls else _RUNS} WHERE {where}"
-        f" ORDER BY {_ORDERS[order]} {direction}, runs.started_ns {direction}, runs.run_id {direction} LIMIT ? OFFSET ?",
-        (*parameters, -1 if limit is None else max(0, limit), max(0, offset)),
+        f"SELECT * FROM ({' UNION ALL '.join(parts)}) AS runs ORDER BY {ordered} LIMIT ? OFFSET ?",  # noqa: S608
+        (*(*parameters, last) * len(tables), -1 if limit is None else max(0, limit), max(0, offset)),
     )
     return RunPage(tuple(map(_run_row, found)), total)
 
 
 def run(connection: sqlite3.Connection, run_id: str) -> RunRow | None:
     """The run with this id (32 hex digits), or the calls that bear it, or None."""
-    found = connection.execute(f"{_SELECT.format(table=_ALL)} WHERE runs.run_id = ?", (run_id,)).fetchone()
+    anywhere = f"SELECT * FROM ({_RUNS} UNION ALL {_LONE_CALLS}) AS runs WHERE run_id = ?"  # noqa: S608  # SQL of our own
+    found = connection.execute(anywhere, (run_id,)).fetchone()
     return None if found is None else _run_row(found)
 
 

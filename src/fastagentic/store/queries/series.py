@@ -3,26 +3,30 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
+from fastagentic.store.cubes import DAY_NS
+
+from .dimensions import GroupBy
 from .grouped import grouped, text_key
 from .sums import usd
 
 if TYPE_CHECKING:
     import sqlite3
 
-    from .dimensions import GroupBy
     from .grouped import Group
     from .scope import Scope
 
 _MINUTE_NS: Final = 60_000_000_000
 STEPS_NS: Final = tuple(
     minutes * _MINUTE_NS
-    for minutes in (1, 5, 15, 60, 180, 360, 720, 1_440, 7 * 1_440, 30 * 1_440, 365 * 1_440)
+    for minutes in (1, 5, 15, 60, 180, 360, 1_440, 7 * 1_440, 30 * 1_440, 365 * 1_440)
 )  # fmt: skip
 """The steps of a chart: from a minute to a year."""
-MOST_STEPS: Final = 100
+MOST_STEPS: Final = 60
+MANY: Final = 50
+"""With more groups than these, those that are no layer of their own are not looked at one by one."""
 
 
 @dataclass(slots=True, frozen=True)
@@ -63,14 +67,22 @@ def series(
     start_ns = scope.start_ns if scope.since_ns is not None else _first(connection, scope, end_ns)
     step_ns = _step(end_ns - start_ns, step_ns)
     shown = scope.between(start_ns, end_ns)
-    groups = grouped(connection, shown, () if by is None else (by,), step_ns=step_ns)
     starts = tuple(range(start_ns - start_ns % step_ns, end_ns, step_ns))
-    return Series(step_ns, starts, _stacks(groups, starts, top))
+    in_all = grouped(connection, shown, () if by is None else (by,))
+    ranked = sorted(in_all, key=lambda group: (-(group.sums.cost_usd or 0.0), -group.sums.calls, _key_of(group) or ""))
+    keys = [_key_of(group) for group in ranked]
+    if by is None or len(keys) <= MANY or by is GroupBy.TAG:
+        groups = grouped(connection, shown, () if by is None else (by,), step_ns=step_ns)
+        return Series(step_ns, starts, _stacks(groups, keys, starts, top))
+    groups = grouped(connection, shown, (by,), step_ns=step_ns, among=keys[:top])
+    stacks = _stacks(groups, keys[:top], starts, top)
+    everything = _stack(None, grouped(connection, shown, step_ns=step_ns), starts, is_other=True)
+    return Series(step_ns, starts, (*stacks, _less(everything, stacks)))
 
 
 def _first(connection: sqlite3.Connection, scope: Scope, end_ns: int) -> int:
-    days = grouped(connection, scope.between(None, end_ns), step_ns=STEPS_NS[-4])
-    return min((group.start_ns for group in days), default=max(0, end_ns - STEPS_NS[-4]))
+    days = grouped(connection, scope.between(None, end_ns), step_ns=DAY_NS)
+    return min((group.start_ns for group in days), default=max(0, end_ns - DAY_NS))
 
 
 def _step(length_ns: int, wanted_ns: int | None) -> int:
@@ -79,20 +91,21 @@ def _step(length_ns: int, wanted_ns: int | None) -> int:
     return next((step for step in STEPS_NS if length_ns <= step * MOST_STEPS), STEPS_NS[-1])
 
 
-def _stacks(groups: list[Group], starts: tuple[int, ...], top: int) -> tuple[Stack, ...]:
-    cost: dict[str | None, float] = defaultdict(float)
-    calls: dict[str | None, int] = defaultdict(int)
-    for group in groups:
-        key = _key_of(group)
-        cost[key] += group.sums.cost_usd or 0.0
-        calls[key] += group.sums.calls
-    ranked = sorted(cost, key=lambda key: (-cost[key], -calls[key], key is None, key or ""))
-    named = [[group for group in groups if _key_of(group) == key] for key in ranked[:top]]
-    others = set(ranked[top:])
-    stacks = [_stack(key, of_key, starts) for key, of_key in zip(ranked, named, strict=False)]
-    if others:
+def _stacks(groups: list[Group], ranked: list[str | None], starts: tuple[int, ...], top: int) -> tuple[Stack, ...]:
+    layers = {key: [group for group in groups if _key_of(group) == key] for key in ranked[:top]}
+    stacks = [_stack(key, of_key, starts) for key, of_key in layers.items()]
+    if others := set(ranked[top:]):
         stacks.append(_stack(None, [group for group in groups if _key_of(group) in others], starts, is_other=True))
     return tuple(stacks)
+
+
+def _less(everything: Stack, stacks: tuple[Stack, ...]) -> Stack:
+    """What is left of all calls without those of the stacks."""
+    cost = (
+        usd(whole - sum(parts)) or 0.0 for whole, *parts in zip(*(each.cost_usd for each in (everything, *stacks)), strict=True)
+    )
+    calls = (whole - sum(parts) for whole, *parts in zip(*(each.calls for each in (everything, *stacks)), strict=True))
+    return replace(everything, cost_usd=tuple(cost), calls=tuple(calls))
 
 
 def _stack(key: str | None, groups: list[Group], starts: tuple[int, ...], *, is_other: bool = False) -> Stack:

@@ -7,7 +7,8 @@ uses this.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import json
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
 from fastagentic.store.cubes import CUBES, DAY_NS, HOUR_NS, LATENCIES
@@ -40,6 +41,13 @@ class Source:
     keys: tuple[str, ...]
     is_kept: bool
 
+    def among(self, values: Sequence[str | None]) -> Source:
+        """The same where the first of the dimensions has one of the values."""
+        listed = json.dumps([value for value in values if value is not None])
+        first, unknown = self.keys[0], int(None in values)
+        where = f"({first} IN (SELECT value FROM json_each(?)) OR ({unknown:d} AND {first} IS NULL))"  # noqa: S608
+        return replace(self, condition=all_of([self.condition, Condition(where, (listed,))]))
+
     def select(self, keys: Iterable[str], sums: Iterable[str]) -> str:
         """The sums by the dimensions asked for and further `keys`."""
         named = [f"{key} AS key_{at}" for at, key in enumerate((*self.keys, *keys))]
@@ -50,10 +58,21 @@ class Source:
         )
 
 
-def summed(connection: sqlite3.Connection, scope: Scope, by: Sequence[str], step_ns: int | None) -> Iterator[Row]:
-    """A row a group of the calls in `scope`: the values of `by`, the start of the step (0 without), and all `MEASURES`."""
+def summed(
+    connection: sqlite3.Connection,
+    scope: Scope,
+    by: Sequence[str],
+    step_ns: int | None,
+    among: Sequence[str | None] | None = None,
+) -> Iterator[Row]:
+    """A row a group of the calls in `scope`: the values of `by`, the start of the step (0 without), and all `MEASURES`.
+
+    `among`: only calls whose value of the first dimension is one of these.
+    """
     cube = cube_for(CUBES, {*by, *scope.filters})
     sources = _sources(connection, scope, by, cube, cube.sums if cube else None, step_ns)
+    if among is not None:
+        sources = [source.among(among) for source in sources]
     selects = [source.select([_step(source, step_ns)], _sums(source)) for source in sources]
     return _added_up(connection, sources, selects, len(by) + 1, MEASURES)
 
