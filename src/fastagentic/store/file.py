@@ -39,6 +39,7 @@ def connect(path: Path, *, busy_s: float) -> sqlite3.Connection:
     """
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     connection = sqlite3.connect(path, timeout=busy_s, isolation_level=None, check_same_thread=False)
+    connection.text_factory = readable
     try:
         if check_not_newer(connection, path) == 0:  # before anything is written
             connection.execute("PRAGMA auto_vacuum = INCREMENTAL")  # so that pruning gives space back
@@ -52,6 +53,11 @@ def connect(path: Path, *, busy_s: float) -> sqlite3.Connection:
         connection.close()
         raise
     return connection
+
+
+def readable(stored: bytes) -> str:
+    """Text that somebody else put there need not be UTF-8: what can be read of it is taken."""
+    return stored.decode(errors="replace")
 
 
 def identity_of(path: Path) -> Identity | None:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final
 from fastagentic.core.errors import StoreError, StoreTooNewError
 
 from .faults import fault_of
-from .file import connect
+from .file import connect, readable
 from .migrations import SCHEMA_VERSION, check_not_newer
 
 if TYPE_CHECKING:
@@ -109,15 +109,10 @@ def _connect_read_only(path: Path, busy_s: float) -> sqlite3.Connection:
 
 def _opened(uri: str, busy_s: float) -> sqlite3.Connection:
     connection = sqlite3.connect(uri, uri=True, timeout=busy_s, isolation_level=None)
-    connection.text_factory = _text
+    connection.text_factory = readable
     try:
         connection.execute("SELECT COUNT(*) FROM sqlite_master").fetchone()
     except BaseException:
         connection.close()
         raise
     return connection
-
-
-def _text(stored: bytes) -> str:
-    """Text that somebody else put there need not be UTF-8: what can be read of it is shown."""
-    return stored.decode(errors="replace")

@@ -16,6 +16,7 @@ SqlValue = str | int | float | None
 
 LARGEST: Final = 2**63 - 1
 LARGEST_COUNT: Final = 2**48  # beyond any count, and thousands of them still add up in 64 bits
+LARGEST_USD: Final = 1e6
 
 _encode = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode
 
@@ -52,6 +53,12 @@ def real(value: object) -> float | None:
     except OverflowError:
         return None
     return number if math.isfinite(number) else None
+
+
+def usd(value: object) -> float | None:
+    """`value` as an amount that one call can cost, or None: beyond a million USD something else was meant."""
+    amount = real(value)
+    return amount if amount is not None and abs(amount) <= LARGEST_USD else None
 
 
 def flag(value: object) -> int | None:

@@ -12,6 +12,7 @@ from fastagentic.core.names import Outcome
 from .dimensions import OUTCOME_OF_A_CALL
 from .grouped import total
 from .scope import EVERYTHING, calls_in, filtered_calls
+from .sums import finite
 
 if TYPE_CHECKING:
     import sqlite3
@@ -149,6 +150,8 @@ def newer_calls(connection: sqlite3.Connection, cursor: int, scope: Scope = EVER
 def _call_row(row: tuple[Any, ...]) -> CallRow:
     values = dict(zip(CallRow.__dataclass_fields__, row, strict=True))
     values["tags"] = tuple(tags_of(values["tags"]))
+    for number in ("cost_usd", "saved_usd", "time_to_first_chunk_s"):
+        values[number] = finite(values[number])
     values["is_stream"] = bool(values["is_stream"])
     values["outcome"] = Outcome(values["outcome"])
     return CallRow(**values)

@@ -10,6 +10,7 @@ from fastagentic.core.errors import UnknownRunError
 from fastagentic.store.projection import SpanKind, kind_of
 
 from .runs import run
+from .sums import finite
 
 if TYPE_CHECKING:
     import sqlite3
@@ -124,5 +125,9 @@ def _node(row: tuple[Any, ...]) -> SpanNode:
     attributes = json.loads(encoded)
     return SpanNode(
         trace_id, span_id, parent_span_id, name, kind_of(attributes),
-        started_ns, ended_ns, status, error_type, attributes, CallFacts(*facts) if is_call else None,
+        started_ns, ended_ns, status, error_type, attributes, CallFacts(*map(_sayable, facts)) if is_call else None,
     )  # fmt: skip
+
+
+def _sayable(fact: Any) -> Any:
+    return finite(fact) if isinstance(fact, float) else fact

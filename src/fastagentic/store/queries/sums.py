@@ -75,6 +75,11 @@ def ratio(part: float, whole: float) -> float | None:
     return part / whole if whole else None
 
 
+def finite(number: object) -> float | None:
+    """A number that JSON can say; whatever else stands in the column was put there by somebody else."""
+    return number if isinstance(number, int | float) and math.isfinite(number) else None
+
+
 def usd(amount: float | None) -> float | None:
     """An amount as it leaves `queries/`: without the dust of binary fractions; None when it is no finite number."""
     return round(amount, _USD_DIGITS) if amount is not None and math.isfinite(amount) else None
