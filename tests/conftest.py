@@ -24,7 +24,8 @@ if TYPE_CHECKING:
 # Before anything imports litellm: it asks the network for prices otherwise, three times, with back-off.
 os.environ["LITELLM_LOCAL_MODEL_COST_MAP"] = "True"
 
-pytest_plugins = [name for name in ("tests.skips", "tests.providers", "tests.proxy") if importlib.util.find_spec(name)]
+OURS = ("tests.skips", "tests.providers", "tests.proxy")
+pytest_plugins = ["pytester", *(name for name in OURS if importlib.util.find_spec(name))]
 
 FOREIGN = ("OTEL_", "PORTKEY_", "LANGFUSE_", "OPENAI_", "LITELLM_API", "FASTAGENTIC_")
 """Variables that would lead a test to somebody's real backend, account or store."""

@@ -14,7 +14,7 @@ from opentelemetry import trace as otel_trace
 
 from ._instrumentation import Instrumentation
 from ._settings_file import load_settings_file
-from .core.budget import usd_of
+from .core.budget import NO_BUDGETS, usd_of
 from .core.environment import is_left_out
 from .core.exit import AtExit
 from .core.guard import never_break
@@ -22,6 +22,7 @@ from .core.names import Operation
 from .export.provider import tracer_of
 from .export.trace_ids import pending_trace_id
 from .hooks.once import warn_once
+from .observe.in_force import NO_TELEMETRY
 from .observe.run import RunScope
 
 if TYPE_CHECKING:
@@ -94,6 +95,8 @@ def instrument(
     global _current
     arguments = {name: value for name, value in locals().items() if value is not None}
     with _lock:
+        if _current is not None and _current.is_provisional:
+            uninstrument()
         if _current is not None:
             if _current.arguments != arguments:
                 logger.warning("fastagentic.instrument() was called again with other arguments; the first stay in force")
@@ -103,6 +106,32 @@ def instrument(
         load_settings_file()
         _current = Instrumentation(arguments)
         _register_exit_hook()
+
+
+def instrument_for_now() -> bool:
+    """Observe calls as a test asks for it, until somebody instruments: no span, store, provider, id or setting of theirs.
+
+    Returns: False where somebody has instrumented already. Not public.
+    """
+    global _current
+    with _lock:
+        if _current is not None or is_left_out(os.environ):
+            return False
+        load_settings_file()
+        _current = Instrumentation({**NO_TELEMETRY, "propagate": False, "logs": False, "budgets": NO_BUDGETS})
+        _current.is_provisional = True
+        return True
+
+
+def settle(timeout_s: float) -> bool:
+    """Wait for calls that end on a thread of ours, and for nothing of what is delivered. Not public."""
+    instrumentation = _current
+    return instrumentation is None or instrumentation.settle(timeout_s)
+
+
+def is_provisional() -> bool:
+    """Whether it is `instrument_for_now` that is in force. Not public."""
+    return _current is not None and _current.is_provisional
 
 
 def is_instrumented() -> bool:

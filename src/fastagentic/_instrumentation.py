@@ -53,6 +53,7 @@ class Instrumentation:
 
     def __init__(self, arguments: dict[str, Any]) -> None:
         self.arguments = arguments
+        self.is_provisional = False
         if is_without_telemetry(os.environ):
             arguments = arguments | NO_TELEMETRY
         observed = _chosen("clients", arguments, tuple(CLIENTS))
@@ -109,6 +110,10 @@ class Instrumentation:
         is_settled = settle(deadline - time.monotonic()) and is_settled
         targets = [self._further.flush] if self._pipeline is None else [self._pipeline.flush, self._further.flush]
         return side_by_side(targets, deadline) and is_settled
+
+    def settle(self, timeout_s: float) -> bool:
+        """Wait for calls that end on a thread of ours."""
+        return self._finished.flush(timeout_s)
 
     def take_off(self) -> None:
         """Give everything back, then deliver what is queued."""

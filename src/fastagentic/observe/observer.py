@@ -27,6 +27,7 @@ from .estimate import ESTIMATED, estimate
 from .guarded import GuardedCall
 from .hooked import HookedCall
 from .lending import lent_to
+from .listening import LISTENERS
 from .moments import aplay, has_hooks
 from .reader import Asked, Role
 from .spans import end_attributes, run_id_of, span_name, start_attributes
@@ -365,6 +366,8 @@ class OpenCall:
             call.run.add(call)
         if self.guarded is not None:
             self.guarded.charge()
+        for listener in LISTENERS:
+            listener(call)
         if span.is_recording():
             span.set_attributes(end_attributes(call))
             status = ERROR
