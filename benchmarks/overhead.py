@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING
 
 os.environ.setdefault("LITELLM_LOCAL_MODEL_COST_MAP", "True")
 os.environ["FASTAGENTIC_HOME"] = tempfile.mkdtemp(prefix="fastagentic-bench-")
+os.environ["FASTAGENTIC_BUDGET_LEDGER"] = "process"
 
 from opentelemetry.sdk.metrics import MeterProvider
 from opentelemetry.sdk.metrics.export import InMemoryMetricReader
@@ -38,7 +39,8 @@ from canned import CASES, Case, ObservedByHand
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-VARIANTS = ("bare", "hand-written", "fastagentic", "fastagentic, local store", "sampled out", "uninstrumented")
+GUARDED = "fastagentic, a budget"
+VARIANTS = ("bare", "hand-written", "fastagentic", GUARDED, "fastagentic, local store", "sampled out", "uninstrumented")
 
 
 @dataclass
@@ -71,6 +73,7 @@ def prepare(variant: str, providers: Providers) -> None:
             destinations=["local"] if "local" in variant else [],
             tracer_provider=providers.off if variant == "sampled out" else providers.tracer,
             meter_provider=providers.meter,
+            budgets={"month": 1e9} if variant == GUARDED else None,
         )
 
 

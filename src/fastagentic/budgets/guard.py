@@ -39,6 +39,7 @@ logger = logging.getLogger("fastagentic")
 ASK: Final = "ask the ledger of budgets"
 RETRY_AFTER_S: Final = 5.0
 """How long a ledger that failed is left alone; calls are allowed meanwhile."""
+NO_CHARGES: Final[dict[Account, Spent]] = {}
 BOOK_WITHIN_S: Final = 0.005
 PASSED_KEPT: Final = 10_000
 
@@ -120,18 +121,35 @@ class Guard:
     def charge(self, limits: Sequence[Limit], call: LLMCall, held: int | None = None) -> None:
         """The call is over: note what it cost. `held` is what was held for it."""
         cost = call.cost
+        spent = None if cost is None else Spent(0, 1, 1) if cost.usd is None else Spent(nanos_of(cost.usd), 1, 0)
+        if spent is not None and held is None and not self._ledger.waits:
+            self._charge_now(limits, call, spent)
+            return
         with self._noting:
             if held is not None:
                 self._held.subtract(dict.fromkeys((limit.account for limit in limits), held))
-            if cost is None:
+            if spent is None:
                 return
-            spent = Spent(0, 1, 1) if cost.usd is None else Spent(nanos_of(cost.usd), 1, 0)
             for limit in limits:
                 self._note(limit.account, Noted(limit, spent, call))
         if self._ledger.waits:
             self._worker.put(None)
         else:
             self._book()
+
+    def _charge_now(self, limits: Sequence[Limit], call: LLMCall, spent: Spent) -> None:
+        """In a ledger that waits for nothing, without a note of it: what every call pays."""
+        accounts = [limit.account for limit in limits]
+        with self._asking:
+            totals = self._ledger.exchange(dict.fromkeys(accounts, spent), accounts)
+        for limit, total in zip(limits, totals, strict=True):
+            if limit.is_month:
+                self.month = total
+            if is_used_up(limit, total):
+                with self._noting:
+                    self._see(limit, total, call)
+        if self._untold:
+            self._tell()
 
     # --- the whole --------------------------------------------------------------------------------
 
@@ -158,12 +176,13 @@ class Guard:
         with self._asking:
             if self._retry_at and time.monotonic() < self._retry_at:
                 return None
-            with self._noting:
-                noted, self._noted = self._noted, {}
+            noted: dict[Account, Noted] = {}
+            if self._noted:
+                with self._noting:
+                    noted, self._noted = self._noted, noted
             try:
-                totals = self._ledger.exchange(
-                    {account: one.spent for account, one in noted.items()}, [limit.account for limit in limits]
-                )
+                charges = {account: one.spent for account, one in noted.items()} if noted else NO_CHARGES
+                totals = self._ledger.exchange(charges, [limit.account for limit in limits])
             except Exception as error:  # noqa: BLE001  # whatever ledger it is: calls go on without it
                 self._note_again(noted)
                 self.failures += 1
@@ -217,8 +236,12 @@ class Guard:
         refusal = None
         with self._noting:
             for limit, total in zip(limits, totals, strict=True):
-                noted = self._noted.get(limit.account)
+                noted = self._noted.get(limit.account) if self._noted else None
                 spent = total if noted is None else total.plus(noted.spent)
+                if limit.is_month:
+                    self.month = spent
+                if worst is None and not is_used_up(limit, spent):
+                    continue
                 self._see(limit, spent, call)
                 if refusal is None and limit.budget.action is BudgetAction.STOP:
                     refusal = self._refused(limit, spent, worst)
@@ -251,7 +274,7 @@ class Guard:
     def _see(self, limit: Limit, spent: Spent, call: LLMCall) -> None:
         """A total as it is known now: whether it has reached its limit for the first time."""
         account = limit.account
-        if account.scope == BudgetScope.MONTH:
+        if limit.is_month:
             self.month = spent
         if account in self._seen or not is_used_up(limit, spent):
             return
@@ -272,7 +295,7 @@ class Guard:
 
 def is_used_up(limit: Limit, spent: Spent) -> bool:
     """Whether nothing is left of it: all is spent, or it is not known how much is."""
-    return spent.nanos >= limit.nanos or (spent.unpriced > 0 and limit.budget.unpriced == "stop")
+    return spent.nanos >= limit.nanos or (limit.needs_prices and spent.unpriced > 0)
 
 
 _guards: Final[weakref.WeakSet[Guard]] = weakref.WeakSet()

@@ -18,12 +18,15 @@ if TYPE_CHECKING:
     from fastagentic.core.budget import Budgets
     from fastagentic.core.run import Run
 
-RUN, MONTH = BudgetScope.RUN, BudgetScope.MONTH
+# Plain texts: an enumeration's member is hashed by a function written in Python, at every look into a table.
+RUN, MONTH = BudgetScope.RUN.value, BudgetScope.MONTH.value
 
-NAME_IN: Final[Mapping[BudgetScope, Callable[[Run], str | None]]] = {
-    BudgetScope.USER: lambda run: run.user,
-    BudgetScope.TENANT: lambda run: run.tenant,
-    BudgetScope.ENDPOINT: lambda run: outermost(run).name,
+KNOWN_KEPT: Final = 10_000
+
+NAME_IN: Final[Mapping[str, Callable[[Run], str | None]]] = {
+    BudgetScope.USER.value: lambda run: run.user,
+    BudgetScope.TENANT.value: lambda run: run.tenant,
+    BudgetScope.ENDPOINT.value: lambda run: outermost(run).name,
 }
 
 
@@ -35,33 +38,49 @@ class Limit(NamedTuple):
     budget: Budget
     label: str
     """What people call it: `run 'nightly-report'`, `tenant 'acme'`, `the month 2026-11`."""
+    needs_prices: bool = False
+    """Whether a call of unknown cost uses it up."""
+    is_month: bool = False
 
 
 class Limits:
     """The limits of an instrumentation, and which of them concern the calls of a run."""
 
     def __init__(self, budgets: Budgets, clock: Callable[[], float] = time.time) -> None:
-        self._budgets = budgets.of
+        self._budgets = _by_text(budgets)
         self._clock = clock
         self._day_ends = 0.0
         self._now = {Period.DAY: "", Period.MONTH: ""}
+        self._known: dict[tuple[str, str, float], Limit] = {}
 
     def of(self, run: Run | None) -> list[Limit]:
         """Those of a call of this run, or of one outside any; narrowest first."""
-        budgets = self._budgets if run is None or run.budgets is None else {**self._budgets, **run.budgets.of}
+        budgets = self._budgets if run is None or run.budgets is None else {**self._budgets, **_by_text(run.budgets)}
         found: list[Limit] = []
         if run is not None:
             self._add_runs(found, run, budgets.get(RUN))
-            for scope, name_in in NAME_IN.items():
-                if (budget := budgets.get(scope)) is not None and (name := name_in(run)):
+            for scope, budget in budgets.items():
+                if (name_in := NAME_IN.get(scope)) is not None and (name := name_in(run)):
                     usd = budget.limit(name)
                     if usd is not None:
-                        account = Account(scope.value, name, self.period(budget.per))
-                        found.append(Limit(account, nanos_of(usd), budget, f"{scope} {name!r}"))
+                        found.append(self._named(scope, name, budget, usd))
         if (month := budgets.get(MONTH)) is not None and month.usd is not None:
-            account = Account(MONTH.value, "", self.period(Period.MONTH))
-            found.append(Limit(account, nanos_of(month.usd), month, f"the month {account.period}"))
+            found.append(self._named(MONTH, "", month, month.usd))
         return found
+
+    def _named(self, scope: str, name: str, budget: Budget, usd: float) -> Limit:
+        """Made once a day: it is looked up at every call."""
+        period = self.period(budget.per)
+        known = self._known.get((scope, name, usd))
+        if known is not None and known.budget is budget:
+            return known
+        account = Account(scope, name, period)
+        label = f"{scope} {name!r}" if name else f"the month {period}"
+        limit = Limit(account, nanos_of(usd), budget, label, budget.unpriced == "stop", scope == MONTH)
+        if len(self._known) >= KNOWN_KEPT:
+            self._known.clear()
+        self._known[scope, name, usd] = limit
+        return limit
 
     def period(self, per: Period) -> str:
         """The day or month that it is, UTC."""
@@ -70,6 +89,7 @@ class Limits:
             today = datetime.fromtimestamp(now, UTC)
             self._now = {Period.DAY: f"{today:%Y-%m-%d}", Period.MONTH: f"{today:%Y-%m}"}
             self._day_ends = (now // 86_400 + 1) * 86_400
+            self._known.clear()
         return self._now[per]
 
     def _add_runs(self, found: list[Limit], run: Run, common: Budget | None) -> None:
@@ -81,6 +101,10 @@ class Limits:
             if here.limit is not NO_LIMIT:
                 found.append(here.limit)
             here = here.parent
+
+
+def _by_text(budgets: Budgets) -> dict[str, Budget]:
+    return {scope.value: budget for scope, budget in budgets.of.items()}
 
 
 def outermost(run: Run) -> Run:
@@ -100,4 +124,4 @@ def _limit_of(run: Run, common: Budget | None) -> Limit:
     if usd is None:
         return NO_LIMIT
     name = run.run_id if run.parent is None else f"{run.run_id}/{uuid.uuid4().hex[:16]}"
-    return Limit(Account(RUN.value, name, ""), nanos_of(usd), replace(terms, usd=usd), f"run {run.name!r}")
+    return Limit(Account(RUN, name, ""), nanos_of(usd), replace(terms, usd=usd), f"run {run.name!r}", terms.unpriced == "stop")

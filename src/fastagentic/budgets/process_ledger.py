@@ -10,6 +10,7 @@ from fastagentic.core.names import BudgetScope
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+RUN: Final = BudgetScope.RUN.value
 RUNS_KEPT: Final = 50_000
 """A run says not when it is over for good: the oldest are forgotten, so that a server's memory does not grow with its runs."""
 OTHERS_KEPT: Final = 200_000
@@ -40,10 +41,11 @@ class ProcessLedger:
             table[account] = spent if before is None else before.plus(spent)
             if before is None and len(table) > kept:
                 del table[next(iter(table))]
-        return [self._table_of(account)[0].get(account, NOTHING_SPENT) for account in asked]
+        runs, others = self._runs, self._others
+        return [(runs if account.scope == RUN else others).get(account, NOTHING_SPENT) for account in asked]
 
     def close(self) -> None:
         """Nothing is open."""
 
     def _table_of(self, account: Account) -> tuple[dict[Account, Spent], int]:
-        return (self._runs, RUNS_KEPT) if account.scope == BudgetScope.RUN else (self._others, OTHERS_KEPT)
+        return (self._runs, RUNS_KEPT) if account.scope == RUN else (self._others, OTHERS_KEPT)
