@@ -95,8 +95,7 @@ def instrument(
     global _current
     arguments = {name: value for name, value in locals().items() if value is not None}
     with _lock:
-        if _current is not None and _current.is_provisional:
-            uninstrument()
+        _give_way()
         if _current is not None:
             if _current.arguments != arguments:
                 logger.warning("fastagentic.instrument() was called again with other arguments; the first stay in force")
@@ -106,6 +105,12 @@ def instrument(
         load_settings_file()
         _current = Instrumentation(arguments)
         _register_exit_hook()
+
+
+def _give_way() -> None:
+    """What stands only until somebody instruments is taken off."""
+    if _current is not None and _current.is_provisional:
+        uninstrument()
 
 
 def instrument_for_now() -> bool:
