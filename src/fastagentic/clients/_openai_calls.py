@@ -26,6 +26,7 @@ from fastagentic.observe.observer import NullCall, Observer, OpenCall
 from fastagentic.observe.reader import Asked, Role
 
 from . import openai
+from ._wire import url_text
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
@@ -113,7 +114,7 @@ class Flight(NullCall):
         if response is None:
             return
         headers = openai.lower(response.headers)
-        gateway = recognise.by_response(str(self._asked.instance.base_url), headers)
+        gateway = recognise.by_response(url_text(self._asked.instance.base_url), headers)
         if self._call is None and gateway is not None:
             self._call = OpenSdkCall(self._observer, self._asked, self._context, self._started)
             self.hooked = self._call.hooked or self.hooked

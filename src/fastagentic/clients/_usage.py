@@ -86,6 +86,8 @@ def read_usage(usage: Usage, stated: Any) -> None:
     fields = _inside(stated)
     found: dict[str, int] = {}
     for path, named in PLACES:
+        if path and fields.get(path[0]) is None:
+            continue
         holder = fields
         for name in path:
             holder = _inside(holder.get(name))

@@ -27,6 +27,7 @@ from ._changes import with_changes
 from ._failures import read_failure
 from ._shapes import SHAPES, asked_usage
 from ._usage import fields_of
+from ._wire import own_headers, sent_headers, url_text
 
 if TYPE_CHECKING:
     from fastagentic.core.call import GatewayFacts
@@ -90,7 +91,7 @@ def is_llm_call(options: Any) -> bool:
 
 def gateway_of(instance: Any, options: Any) -> str | None:
     """The gateway that a request is meant for, None when it does not say."""
-    return recognise.by_request(str(instance.base_url), _sent_headers(instance, options))
+    return recognise.by_request(url_text(instance.base_url), _sent_headers(instance, options))
 
 
 def role(outer: LLMCall | None, entry: EntryPoint, arguments: Mapping[str, Any]) -> Role:
@@ -101,7 +102,7 @@ def role(outer: LLMCall | None, entry: EntryPoint, arguments: Mapping[str, Any])
 def read_request(entry: EntryPoint, instance: Any, arguments: Mapping[str, Any]) -> LLMCall:
     """The call as asked for. The provider is what the client's own settings say, until the gateway answers."""
     options = arguments["options"]
-    base_url = str(instance.base_url)
+    base_url = url_text(instance.base_url)
     headers = _sent_headers(instance, options)
     gateway = recognise.by_request(base_url, headers)
     body = _body(options)
@@ -126,7 +127,7 @@ def read_request(entry: EntryPoint, instance: Any, arguments: Mapping[str, Any])
 
 def write_request(entry: EntryPoint, instance: Any, arguments: dict[str, Any], lent: Lent) -> dict[str, Any]:
     """Put what is lent into the headers of a request that goes to Portkey; where it goes is the client's alone."""
-    options, base_url = arguments["options"], str(instance.base_url)
+    options, base_url = arguments["options"], url_text(instance.base_url)
     sent = _sent_headers(instance, options)
     if recognise.by_request(base_url, sent) != portkey.NAME or portkey_url(lent, sent, base_url) is not None:
         return arguments
@@ -224,7 +225,7 @@ def price(call: LLMCall) -> Decimal | None:
 
 def lower(headers: Any) -> dict[str, str]:
     """A gateway's own headers of a response, in lower case."""
-    return {lower: value for name, value in headers.items() if (lower := name.lower()).startswith(PREFIXES)}
+    return own_headers(headers, PREFIXES)
 
 
 PREFIXES: Final = (portkey.PREFIX, litellm.PREFIX)
@@ -279,13 +280,7 @@ def _body(options: Any) -> Mapping[str, Any]:
 
 def _sent_headers(instance: Any, options: Any) -> dict[str, str]:
     """Headers for Portkey that the client or this call sends, in lower case; the call's own beat the client's."""
-    found = {}
-    for headers in (instance._custom_headers, options.headers):
-        if isinstance(headers, Mapping):
-            for name, value in headers.items():
-                if isinstance(value, str) and name[: len(portkey.PREFIX)].lower() == portkey.PREFIX:
-                    found[name.lower()] = value
-    return found
+    return sent_headers(instance._custom_headers, options.headers, portkey.PREFIX)
 
 
 def _asked_provider(gateway: str | None, headers: Mapping[str, str], address: str | None) -> str:

@@ -19,7 +19,7 @@ from urllib.parse import urlsplit
 from fastagentic.core.call import NO_FACTS, LLMCall
 from fastagentic.core.names import Operation
 from fastagentic.gateways import portkey as gateway
-from fastagentic.gateways.lent import portkey_headers, portkey_url, with_headers, without_untold_key
+from fastagentic.gateways.lent import ONLY_RUN_ID, portkey_headers, portkey_url, with_headers, without_untold_key
 from fastagentic.observe.reader import EntryPoint, Role
 
 from . import _captured, _openai_shape
@@ -27,6 +27,7 @@ from ._changes import with_changes
 from ._failures import read_failure
 from ._shapes import SHAPES, asked_text, asked_usage
 from ._usage import fields_of
+from ._wire import own_headers, sends, sent_headers, url_text
 
 if TYPE_CHECKING:
     from decimal import Decimal
@@ -92,7 +93,7 @@ def read_request(entry: EntryPoint, instance: Any, arguments: Mapping[str, Any])
     options = arguments["options"]
     operation, shape = what_of(options.method, options.url) or (Operation.CHAT, "chat")
     headers, body = _sent_headers(instance, options), body_of(options)
-    address, port = _server(options.url if "://" in options.url else str(instance.base_url))
+    address, port = _server(options.url if "://" in options.url else url_text(instance.base_url))
     provider, model = headers.get(gateway.PROVIDER_HEADER), body.get("model")
     return LLMCall(
         client="portkey",
@@ -112,9 +113,13 @@ def read_request(entry: EntryPoint, instance: Any, arguments: Mapping[str, Any])
 
 def write_request(entry: EntryPoint, instance: Any, arguments: dict[str, Any], lent: Lent) -> dict[str, Any]:
     """Put what is lent into the request's headers, and its URL where the client was told of no gateway."""
-    options, base_url = arguments["options"], str(instance.base_url)
-    sent = without_untold_key(_sent_headers(instance, options))
-    headers, url = portkey_headers(lent, sent, base_url), portkey_url(lent, sent, base_url)
+    options, url = arguments["options"], None
+    if lent.headers.keys() == ONLY_RUN_ID:  # nearly every call: it pays for nothing else
+        own = sends(_headers_of_client(instance), options.headers, gateway.TRACE_ID_HEADER)
+        headers = {} if own else dict(lent.headers)
+    else:
+        sent, base_url = without_untold_key(_sent_headers(instance, options)), url_text(instance.base_url)
+        headers, url = portkey_headers(lent, sent, base_url), portkey_url(lent, sent, base_url)
     if not headers and url is None:
         return arguments
     changed = copy.copy(options)
@@ -200,21 +205,14 @@ def _headers_of(response: Any) -> Any:
 def _read_headers(call: LLMCall, headers: Any) -> None:
     if headers is None:
         return
-    lower = {name.lower(): value for name, value in headers.items()}
-    call.facts = gateway.read_headers(lower, call.routing)
+    call.facts = gateway.read_headers(own_headers(headers, (gateway.PREFIX,)), call.routing)
     if call.facts.provider is not None:
         call.provider = gateway.provider_name(call.facts.provider)
 
 
 def _sent_headers(instance: Any, options: Any) -> dict[str, str]:
     """The headers for Portkey that the client or this call sends, in lower case; the call's own beat the client's."""
-    found = {}
-    for headers in (_headers_of_client(instance), options.headers):
-        if isinstance(headers, Mapping):
-            for name, value in headers.items():
-                if isinstance(value, str) and name[: len(gateway.PREFIX)].lower() == gateway.PREFIX:
-                    found[name.lower()] = value
-    return found
+    return sent_headers(_headers_of_client(instance), options.headers, gateway.PREFIX)
 
 
 def _headers_of_client(instance: Any) -> Any:

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 SEND_WINDOW_S: Final = 0.75
 """How long records on disk gather before they are sent: with the quarter of a second in which spans gather, a second in all. A
-request costs what encoding a hundred spans costs."""
+request costs what encoding some fifty spans costs."""
 
 
 @dataclass(slots=True, frozen=True)
