@@ -45,7 +45,7 @@ def sent_headers(of_client: Any, of_call: Any, prefix: str) -> dict[str, str]:
     for headers in (of_client, of_call):
         if headers.__class__ is dict or isinstance(headers, Mapping):
             for name, value in headers.items():
-                if value.__class__ is str and name[:size].lower() == prefix:
+                if isinstance(value, str) and name[:size].lower() == prefix:
                     found[name.lower()] = value
     return found
 
@@ -56,6 +56,6 @@ def sends(of_client: Any, of_call: Any, name: str) -> str | None:
     for headers in (of_client, of_call):
         if headers.__class__ is dict or isinstance(headers, Mapping):
             for one, value in headers.items():
-                if len(one) == size and one.lower() == name and value.__class__ is str:
+                if len(one) == size and one.lower() == name and isinstance(value, str):
                     found = value
     return found
