@@ -5,7 +5,7 @@
     @BOARD.panel(1, "Spend in range", row="Now", width=4, height=4)
     def spend_in_range() -> Panel:
         "What the calls in the selected time range cost."
-        return look.stat(units.Dollars, promql.in_range(series.COST))
+        return look.number(units.Dollars, promql.in_range(series.COST))
 
 The docstring becomes the panel's description. The id is part of links people have stored (`viewPanel=1`) and stays with the
 panel for good: a new panel takes a number that was never used, and a panel that goes takes its number with it.

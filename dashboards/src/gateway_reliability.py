@@ -79,7 +79,7 @@ def errors_by_type() -> Panel:
     """Failed calls a second, by who should have answered and by the class of the exception."""
     by = promql.per_second(CALLS, promql.FAILED, by=(series.PROVIDER, series.ERROR_TYPE))
     legend = look.by(series.PROVIDER, series.ERROR_TYPE)
-    return look.lines(units.RequestsPerSecond, (by, legend), exemplars=False)
+    return look.lines(units.RequestsPerSecond, (by, legend))
 
 
 @BOARD.panel(9, "Error rate by service", row=OUTCOMES, runbook=ERRORS)

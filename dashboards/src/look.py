@@ -1,6 +1,6 @@
 """How panels look: one function a kind, each with a unit, and the defaults that all panels of the kind share.
 
-What comes back is the SDK's builder, so a panel function can go on: `look.stat(...).decimals(4)`.
+What comes back is the SDK's builder, so a panel function can go on: `look.number(...).decimals(4)`.
 """
 
 from __future__ import annotations
@@ -195,7 +195,7 @@ def to_run(panel: table.Panel, column: str) -> table.Panel:
 
 
 def traces(traceql: str) -> table.Panel:
-    """Traces from Tempo, which has those that were kept by sampling. The Collector keeps all that failed, were dear or slow."""
+    """Traces from Tempo, which has those that sampling kept: all that failed, were dear, slow or fell back, and some others."""
     panel = table.Panel().unit(NONE).datasource(TEMPO).cell_height(options.TableCellHeight.SM)
     panel.with_target(tempo.Dataquery().ref_id("A").query_type("traceql").limit(20).query(traceql))
     return link_cells(panel, "traceID", ("Open in Langfuse", f"{LANGFUSE}/traces/${{__value.raw}}"))

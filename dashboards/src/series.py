@@ -1,8 +1,8 @@
 """What our metrics and attributes are called in Prometheus: the one place where OpenTelemetry names are translated.
 
 Every name comes from `fastagentic.core.names`, so a rename in the Python arrives in every query, or breaks the import here.
-Units and kinds are stated once more, because Prometheus puts both into the name; a test compares them with the instruments
-that `instrument()` really makes. The rules are those of the Collector's `UnderscoreEscapingWithSuffixes`.
+Units and kinds are stated once more, because Prometheus puts both into the name; a test finds each of these names in a
+Prometheus that the real pipeline feeds. The rules are those of the Collector's `UnderscoreEscapingWithSuffixes`.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ def label(attribute: str) -> str:
 
 @dataclass(frozen=True)
 class Series:
-    """An instrument: its OpenTelemetry name, unit, and the attributes of its own beside those of every call."""
+    """An instrument: its OpenTelemetry name and unit."""
 
     otel: str
     unit: str = ""
@@ -109,7 +109,7 @@ FALLBACK_FROM: Final = label(names.FALLBACK_FROM)
 FALLBACK_TO: Final = label(names.FALLBACK_TO)
 DESTINATION: Final = label(names.DESTINATION)
 
-# Of every attribute that is a label here: the dashboards may use no other.
+# The attributes of ours that dashboards may use as labels: a user, tenant or run is never one.
 LABELS: Final = frozenset(
     {SERVICE, MODEL, PROVIDER, OPERATION, TOKEN_TYPE, ERROR_TYPE, GATEWAY, OUTCOME, CACHE_STATUS}
     | {TARGET, FALLBACK_FROM, FALLBACK_TO, DESTINATION}

@@ -110,6 +110,12 @@ def test_a_panel_has_something_to_show(live: Live, dashboard: str, title: str, e
     assert title in ONLY_ZERO or any(value > 0 for _, value in found), found
 
 
+def test_every_name_that_dashboards_know_is_a_series_of_the_pipeline(live: Live) -> None:
+    arrived = {labels["__name__"] for labels in live.prometheus.series()}
+
+    assert known.known_series() - arrived == set()
+
+
 @pytest.mark.parametrize(("dashboard", "expr"), MARKS)
 def test_what_marks_the_graphs_is_a_query_that_prometheus_takes(live: Live, dashboard: str, expr: str) -> None:
     live.ask(dashboard, expr)
