@@ -54,6 +54,17 @@ Step = tuple[str, "Callable[[], object]", str]
 """A name, the work for all spans, and the name of the step that it is compared with."""
 
 
+def told(number: int, trace_id: int) -> dict[str, str | int | float]:
+    """What differs from span to span."""
+    return {
+        "gen_ai.response.id": f"chatcmpl-{number * 7919:08x}",
+        "gen_ai.usage.input_tokens": 1000 + number * 37 % 900,
+        "gen_ai.usage.output_tokens": 200 + number * 17 % 300,
+        "gen_ai.usage.cost": 0.00024 + number * 1e-7,
+        "fastagentic.run.id": f"{trace_id:032x}",
+    }
+
+
 def recorded(spans: int) -> list[ReadableSpan]:
     """Spans of chat calls, each below the span of a run."""
     tracer = TracerProvider(shutdown_on_exit=False).get_tracer("fastagentic", "1.0")
@@ -61,15 +72,7 @@ def recorded(spans: int) -> list[ReadableSpan]:
     for number in range(spans):
         with tracer.start_as_current_span("run") as run:
             span = tracer.start_span("chat gpt-4o-mini", kind=SpanKind.CLIENT, attributes=CALL)
-            span.set_attributes(
-                {
-                    "gen_ai.response.id": f"chatcmpl-{number * 7919:08x}",
-                    "gen_ai.usage.input_tokens": 1000 + number * 37 % 900,
-                    "gen_ai.usage.output_tokens": 200 + number * 17 % 300,
-                    "gen_ai.usage.cost": 0.00024 + number * 1e-7,
-                    "fastagentic.run.id": f"{run.get_span_context().trace_id:032x}",
-                }
-            )
+            span.set_attributes(told(number, run.get_span_context().trace_id))
             span.end()
             assert isinstance(span, ReadableSpan)
             ended.append(span)

@@ -83,19 +83,11 @@ def make(tracer: Any, spans: int, pause_s: float) -> None:
     """Spans of chat calls: 22 attributes each, of which five differ from span to span."""
     from opentelemetry.trace import SpanKind
 
-    from encode import CALL
+    from encode import CALL, told
 
     for number in range(spans):
         span = tracer.start_span("chat gpt-4o-mini", kind=SpanKind.CLIENT, attributes=CALL)
-        span.set_attributes(
-            {
-                "gen_ai.response.id": f"chatcmpl-{number * 7919:08x}",
-                "gen_ai.usage.input_tokens": 1000 + number * 37 % 900,
-                "gen_ai.usage.output_tokens": 200 + number * 17 % 300,
-                "gen_ai.usage.cost": 0.00024 + number * 1e-7,
-                "fastagentic.run.id": f"{span.get_span_context().trace_id:032x}",
-            }
-        )
+        span.set_attributes(told(number, span.get_span_context().trace_id))
         span.end()
         if pause_s:
             time.sleep(pause_s)
