@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
 from fastagentic.store.cubes import CUBES, DAY_NS, HOUR_NS, LATENCIES
+from fastagentic.store.values import LARGEST
 
 from . import sql
 from .dimensions import DIMENSIONS, GroupBy
@@ -124,7 +125,10 @@ def _sources(  # what is asked, and what is kept
     if cube is None or table is None:
         return [_rows(scope, by, [_within("calls.started_ns", scope.start_ns, scope.end_ns)])]
     found, kept = [], []
-    for kept_by, start_ns, end_ns in pieces(scope.start_ns, scope.end_ns, _widest(step_ns)):
+    # a time that ends after the last call has no end: the hour of now is as whole as any other
+    (newest_ns,) = connection.execute("SELECT COALESCE(MAX(started_ns), 0) FROM calls").fetchone()
+    last_ns = scope.end_ns if newest_ns >= scope.end_ns else LARGEST
+    for kept_by, start_ns, end_ns in pieces(scope.start_ns, last_ns, _widest(step_ns)):
         if kept_by is None:
             found.append(_rows(scope, by, [_within("calls.started_ns", start_ns, end_ns)]))
         else:
