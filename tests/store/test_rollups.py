@@ -115,7 +115,7 @@ def written(*batches: list[StoredSpan]) -> Iterator[sqlite3.Connection]:
 CALLS = st.lists(a_call(), max_size=12)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=30, deadline=None)
 @given(batches=st.lists(CALLS, min_size=1, max_size=3), scope=SCOPES, by=KEYS, step_ns=STEPS)
 def test_every_question_is_answered_as_from_the_rows(
     batches: list[list[StoredSpan]], scope: Scope, by: list[str], step_ns: int | None
