@@ -62,7 +62,7 @@ def questions(connection: Any) -> Iterator[tuple[str, Question]]:
             yield from ((f"{question} of {name}", answer) for question, answer in ask.items())
     yield "changes", lambda one: {by: compare.changes(one, *halves, by=by) for by in GroupBy}
     yield "effects", lambda one: compare.effects(one, *halves)
-    yield "comparison", lambda one: compare.compare(one, *halves, by=GroupBy.MODEL)
+    yield "comparison", lambda one: compare.compare(one, *halves, by=GroupBy.MODEL, explaining=0)
     yield "trees", lambda one: [run_tree.run_tree(one, run.run_id) for run in runs.runs(one, lone_calls=True, limit=20).rows]
     yield "models", models.seen_models
     yield "groups", reliability.groups

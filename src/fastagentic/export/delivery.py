@@ -21,12 +21,14 @@ from fastagentic.core.worker import Worker
 
 from .destination import Accepted, Later, Malformed, Partly
 from .encode import request
+from .rules import Rules, without
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from .destination import Answer, Destination
     from .record import Record
+    from .rules import Rule
     from .spool import Position, Spool
 
 logger = logging.getLogger("fastagentic")
@@ -76,6 +78,7 @@ class Delivery:
         """Spans that had to wait on disk because the destination did not take them when they came."""
         self._request_timeout_s = request_timeout_s
         # No capacity: what waits is bounded in bytes, here in memory and by the spool on disk.
+        self._rules = Rules(spool.directory)
         self._worker: Worker[Waiting | None] = Worker(
             f"fastagentic-{destination.name}", self._handle, window_s=window_s, capacity=1 << 60
         )
@@ -202,8 +205,11 @@ class Delivery:
         """How many of the batch are done with the next request, and what goes with it; records that are gone do not."""
         going: list[tuple[Waiting, Record]] = []
         spans = size = taken = 0
+        rules = self._rules.now()
         for waiting in batch:
             record = None if waiting is None else self._record_of(waiting)
+            if rules and waiting is not None and record is not None:
+                record = self._allowed(waiting, record, rules)
             if waiting is not None and record is not None:
                 size += len(record.body)
                 spans += record.spans
@@ -225,6 +231,15 @@ class Delivery:
                 return record
         self._gone(waiting)
         return None
+
+    def _allowed(self, waiting: Waiting, record: Record, rules: Sequence[Rule]) -> Record | None:
+        """What of a record may be sent; where that is nothing it is done with."""
+        rest = without(record, rules)
+        if rest is None:
+            if waiting.position is not None:
+                self.spool.acknowledge(waiting.position)
+            self._gone(waiting)
+        return rest
 
     def _send(self, records: Sequence[Record]) -> Answer:
         try:

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Final, NamedTuple
+
+SCORE: Final = "langfuse.score"
+"""A score is a span of this one attribute, its JSON: in the spool and nowhere else."""
 
 
 class Frame(NamedTuple):

@@ -17,9 +17,9 @@ from typing import TYPE_CHECKING, Any, Final
 from fastagentic.core.guard import never_break
 from fastagentic.core.ids import format_trace_id, trace_id_of
 
-from .destinations._langfuse_scores import SCORE, LangfuseScores
+from .destinations._langfuse_scores import LangfuseScores
 from .encode import SPAN, dressed, encode_attributes
-from .record import Frame, Record
+from .record import SCORE, Frame, Record
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from fastagentic.export.destination import Accepted, Later, Malformed, Partly
 from fastagentic.export.otlp_settings import HTTP, read_settings
+from fastagentic.export.record import SCORE
 
 from ._answers import answer_of_status
 
@@ -27,8 +28,6 @@ if TYPE_CHECKING:
     from ._http import HTTPTransport
     from .langfuse import LangfuseDestination
 
-SCORE: Final = "langfuse.score"
-"""The attribute with a score's JSON, in the spool and nowhere else."""
 MAX_BYTES: Final = 900_000
 """Of one request: Langfuse takes a million."""
 SOME_REJECTED: Final = 207

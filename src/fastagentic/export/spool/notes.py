@@ -1,4 +1,4 @@
-"""What lies beside the records of a spool, for people: `destination.json`, `dropped.log`, `set-aside/`.
+"""What lies beside the records of a spool: `destination.json`, `dropped.log`, `set-aside/` for people, `rules/` for who sends.
 
 The one module that knows those files; the spool writes them, `fastagentic status` and `fastagentic spool` read them.
 
@@ -15,14 +15,17 @@ import re
 import time
 from collections import Counter
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from urllib.parse import urlsplit, urlunsplit
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
 SPOOL: Final = "spool"
 SET_ASIDE: Final = "set-aside"
+RULES: Final = "rules"
+BESIDE: Final = frozenset({SET_ASIDE, RULES})
+"""Directories that are no process's."""
 DESTINATION: Final = "destination.json"
 DROPPED: Final = "dropped.log"
 COMPACT_BYTES: Final = 1 << 20
@@ -178,6 +181,27 @@ def aside(directory: Path) -> list[Aside]:
                     size = entry.stat().st_size
                     found.append(Aside(Path(entry.path), int(match[1]), int(match[2]), match[3], size))
     return sorted(found, key=lambda one: one.made_ns)
+
+
+# --- what is not to be sent --------------------------------------------------------------------------
+
+
+def write_rule(directory: Path, rule: Mapping[str, Any]) -> Path:
+    """Tell every process that sends from this spool what to leave out (`export/erasing.py`). Raises: OSError."""
+    rules = directory / RULES
+    make_private(rules)
+    path = rules / f"{time.time_ns()}-{os.urandom(4).hex()}.json"
+    _write_whole(path, json.dumps(rule).encode())
+    return path
+
+
+def rules(directory: Path) -> list[tuple[Path, Any]]:
+    """The rules, the oldest first; those that can be read."""
+    found = []
+    for path in sorted((directory / RULES).glob("[!.]*.json")):
+        with contextlib.suppress(OSError, ValueError):
+            found.append((path, json.loads(path.read_bytes())))
+    return found
 
 
 def _shown(name: str) -> str:

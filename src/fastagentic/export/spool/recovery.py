@@ -33,7 +33,7 @@ class Scan(NamedTuple):
 def owner_directories(directory: Path) -> list[Path]:
     """The directories of processes, living and dead, in a spool."""
     try:
-        return sorted(path for path in directory.iterdir() if path.name != notes.SET_ASIDE and path.is_dir())
+        return sorted(path for path in directory.iterdir() if path.name not in notes.BESIDE and path.is_dir())
     except OSError:
         return []
 

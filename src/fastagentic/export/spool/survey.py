@@ -95,11 +95,16 @@ def status_of(directory: Path) -> SpoolStatus:
 def waiting_records(directory: Path) -> Iterator[Record]:
     """What waits in a spool, of living processes too, the oldest first as far as a process goes; left where it is."""
     for owner in owner_directories(directory):
-        for path in sorted(owner.glob(f"*{SUFFIX}")):
-            with contextlib.suppress(OSError, NewerSegmentError):
-                found = scan(None, path)
-                records = [found.segment.read(position) for position in found.positions]
-                yield from (record for record in records if record is not None)
+        yield from segment_records(owner)
+
+
+def segment_records(owner: Path) -> Iterator[Record]:
+    """What waits in the segments of one process; left where it is."""
+    for path in sorted(owner.glob(f"*{SUFFIX}")):
+        with contextlib.suppress(OSError, NewerSegmentError):
+            found = scan(None, path)
+            records = [found.segment.read(position) for position in found.positions]
+            yield from (record for record in records if record is not None)
 
 
 class _Found:

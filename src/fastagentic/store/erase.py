@@ -1,0 +1,110 @@
+"""Deleting what belongs to a user or a tenant, and nothing else, in small transactions. For `fastagentic prune --user`.
+
+A span is theirs when it says so; one that says nothing is when its run is theirs. What is deleted is overwritten on disk, and
+the file gives the space back.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from fastagentic.core import names
+
+from . import bookmarks
+from .prune import CHUNK, Pruned
+from .transaction import transaction
+
+if TYPE_CHECKING:
+    import sqlite3
+    from collections.abc import Mapping, Sequence
+
+_KEYS: Final = {"spans": ("trace_id", "span_id"), "calls": ("trace_id", "span_id"), "runs": ("run_id",)}
+_ATTRIBUTES: Final = {"user_id": names.USER_ID, "tenant_id": names.TENANT_ID}
+
+
+@dataclass(slots=True, frozen=True)
+class Whose:
+    """What began before a time (nanoseconds since the epoch) and belongs to a user, or to a tenant; to both where both are
+    given.
+    """
+
+    before_ns: int
+    user: str | None = None
+    tenant: str | None = None
+
+    @property
+    def columns(self) -> dict[str, str]:
+        """What rows of `calls` and `runs` must hold."""
+        given = {"user_id": self.user, "tenant_id": self.tenant}
+        return {column: value for column, value in given.items() if value is not None}
+
+    @property
+    def attributes(self) -> dict[str, str]:
+        """The same on a span."""
+        return {_ATTRIBUTES[column]: value for column, value in self.columns.items()}
+
+
+def find(connection: sqlite3.Connection, whose: Whose) -> Pruned:
+    """Note what is theirs, for this connection alone; how much it is."""
+    _note(connection, "runs", _is(whose.columns), (*whose.columns.values(), whose.before_ns))
+    own = " AND ".join(f"json_extract(attributes, '$.\"{name}\"') = ?" for name in whose.attributes)
+    silent = " AND ".join(f"json_extract(attributes, '$.\"{name}\"') IS NULL" for name in whose.attributes)
+    theirs = f"(({own}) OR ({silent} AND run_id IN (SELECT run_id FROM temp.erased_runs)))"  # noqa: S608  # names of our own
+    _note(connection, "spans", theirs, (*whose.attributes.values(), whose.before_ns))
+    of_spans = "(trace_id, span_id) IN (SELECT trace_id, span_id FROM temp.erased_spans)"
+    of_calls = f"({_is(whose.columns)} OR {of_spans})"
+    _note(connection, "calls", of_calls, (*whose.columns.values(), whose.before_ns))
+    counts = {table: _count(connection, f"temp.erased_{table}") for table in _KEYS}
+    return Pruned(counts["spans"], counts["calls"], counts["runs"])
+
+
+def trace_ids(connection: sqlite3.Connection) -> frozenset[str]:
+    """The traces of what was found: what waits elsewhere may say no more than that."""
+    found = connection.execute("SELECT trace_id FROM temp.erased_spans UNION SELECT trace_id FROM temp.erased_calls")
+    return frozenset(trace_id for (trace_id,) in found)
+
+
+def erase(connection: sqlite3.Connection) -> Pruned:
+    """Delete what was found; how much of it was still there.
+
+    Raises: sqlite3.Error; what was deleted until then stays deleted, and a repeat finds the rest.
+    """
+    connection.execute("PRAGMA secure_delete = ON")
+    counts: Mapping[str, int] = {table: _erase(connection, table) for table in ("spans", "calls", "runs")}
+    connection.executescript("PRAGMA incremental_vacuum; PRAGMA wal_checkpoint(TRUNCATE)")
+    return Pruned(counts["spans"], counts["calls"], counts["runs"])
+
+
+def _is(columns: Mapping[str, str]) -> str:
+    return "(" + " AND ".join(f"{column} = ?" for column in columns) + ")"
+
+
+def _note(connection: sqlite3.Connection, table: str, where: str, parameters: Sequence[str | int]) -> None:
+    connection.execute(f"DROP TABLE IF EXISTS temp.erased_{table}")
+    connection.execute(
+        f"CREATE TEMP TABLE erased_{table} AS SELECT {', '.join(_KEYS[table])} FROM {table}"  # noqa: S608  # names of our own
+        f" WHERE {where} AND started_ns < ?",
+        parameters,
+    )
+
+
+def _erase(connection: sqlite3.Connection, table: str) -> int:
+    keys = ", ".join(_KEYS[table])
+    found = connection.execute(f"SELECT {keys} FROM temp.erased_{table}").fetchall()  # noqa: S608
+    deleted = 0
+    for start in range(0, len(found), CHUNK):
+        deleted += _erase_some(connection, table, found[start : start + CHUNK])
+    return deleted
+
+
+def _erase_some(connection: sqlite3.Connection, table: str, some: Sequence[tuple[str, ...]]) -> int:
+    where = " AND ".join(f"{key} = ?" for key in _KEYS[table])
+    with transaction(connection):
+        deleted = connection.executemany(f"DELETE FROM {table} WHERE {where}", some).rowcount  # noqa: S608
+        bookmarks.keep_in_bounds(connection, table)
+    return deleted
+
+
+def _count(connection: sqlite3.Connection, table: str) -> int:
+    return int(connection.execute(f"SELECT COUNT(*) FROM {table}").fetchone()[0])  # noqa: S608
