@@ -100,6 +100,7 @@ def test_the_bytes_are_gone_from_the_file(path: Path) -> None:
 
     assert b"report of u-2" in content
     assert b"report of u-1" not in content
+    assert b"tenant of u-1" not in content  # the sums by tenant included
 
 
 def test_traces_are_named_for_what_waits_elsewhere(path: Path) -> None:

@@ -165,8 +165,8 @@ def _print(going: Going, what: str, *, dry_run: bool, freed: int) -> None:
     typer.echo(f"{'Would delete' if dry_run else 'Deleted'} {_in_words(going)} {what}.")
     if going.spans.held:
         say(
-            f"{words.plural(going.spans.held, 'span')} of living processes {'would be' if dry_run else 'are'} left out when they "
-            "are sent; their bytes go with the file that holds them."
+            f"{words.plural(going.spans.held, 'span')} of living processes {'would be' if dry_run else 'are'} left out when "
+            "they are sent; their bytes go with the file that holds them."
         )
     if freed:
         say(f"{words.size(freed)} are free again.")

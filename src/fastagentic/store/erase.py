@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Final
 
 from fastagentic.core import names
 
-from . import bookmarks
-from .prune import CHUNK, Pruned
+from .cubes import CUBES
+from .prune import CHUNK, Pruned, delete
 from .transaction import transaction
 
 if TYPE_CHECKING:
@@ -72,6 +72,7 @@ def erase(connection: sqlite3.Connection) -> Pruned:
     """
     connection.execute("PRAGMA secure_delete = ON")
     counts: Mapping[str, int] = {table: _erase(connection, table) for table in ("spans", "calls", "runs")}
+    _forget_names(connection)
     connection.executescript("PRAGMA incremental_vacuum; PRAGMA wal_checkpoint(TRUNCATE)")
     return Pruned(counts["spans"], counts["calls"], counts["runs"])
 
@@ -99,11 +100,19 @@ def _erase(connection: sqlite3.Connection, table: str) -> int:
 
 
 def _erase_some(connection: sqlite3.Connection, table: str, some: Sequence[tuple[str, ...]]) -> int:
-    where = " AND ".join(f"{key} = ?" for key in _KEYS[table])
+    """By their ids: a number may be another row's by now."""
+    find_row = f"SELECT rowid FROM {table} WHERE {' AND '.join(f'{key} = ?' for key in _KEYS[table])}"  # noqa: S608
     with transaction(connection):
-        deleted = connection.executemany(f"DELETE FROM {table} WHERE {where}", some).rowcount  # noqa: S608
-        bookmarks.keep_in_bounds(connection, table)
-    return deleted
+        rows = [row for ids in some for (row,) in connection.execute(find_row, ids)]
+        delete(connection, table, rows)
+    return len(rows)
+
+
+def _forget_names(connection: sqlite3.Connection) -> None:
+    """The groups of sums that nobody is left in: their names are those of people."""
+    with transaction(connection):
+        for cube in CUBES:
+            connection.execute(f"DELETE FROM {cube.groups} WHERE group_id NOT IN (SELECT group_id FROM {cube.sums})")  # noqa: S608
 
 
 def _count(connection: sqlite3.Connection, table: str) -> int:

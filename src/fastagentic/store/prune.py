@@ -16,6 +16,7 @@ from .transaction import transaction
 
 if TYPE_CHECKING:
     import sqlite3
+    from collections.abc import Sequence
 
 CHUNK: Final = 1_000
 _FOLLOWED: Final = {"calls": rollups.changing, "runs": rollups.deleting_runs}
@@ -65,14 +66,19 @@ def count_older(connection: sqlite3.Connection, older_than_ns: int) -> Pruned:
 
 def _prune_chunk(connection: sqlite3.Connection, table: str, older_than_ns: int) -> int:
     chunk = f"SELECT rowid FROM {table} WHERE {AGE_COLUMN[table]} < ? LIMIT {CHUNK}"  # noqa: S608  # names of our own
-    follow = _FOLLOWED.get(table)
     with transaction(connection):
         rows = [row for (row,) in connection.execute(chunk, (older_than_ns,))]
-        with follow(connection, rows) if follow is not None else contextlib.nullcontext():
-            connection.executemany(f"DELETE FROM {table} WHERE rowid = ?", [(row,) for row in rows])  # noqa: S608
-        keep_in_bounds(connection, table)
+        delete(connection, table, rows)
         if table == "calls" and not rows:
             rollups.forget_before(connection, older_than_ns)
     if rows:
         connection.executescript("PRAGMA incremental_vacuum")  # `execute` takes one step, which frees one page
     return len(rows)
+
+
+def delete(connection: sqlite3.Connection, table: str, rows: Sequence[int]) -> None:
+    """Delete rows by their numbers, with the sums and the bookmarks that follow; in the caller's transaction."""
+    follow = _FOLLOWED.get(table)
+    with follow(connection, rows) if follow is not None else contextlib.nullcontext():
+        connection.executemany(f"DELETE FROM {table} WHERE rowid = ?", [(row,) for row in rows])  # noqa: S608  # our names
+    keep_in_bounds(connection, table)
