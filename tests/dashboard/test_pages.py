@@ -85,7 +85,18 @@ class TestEveryPage:
 
 @pytest.mark.usefixtures("filled")
 class TestLinks:
-    @pytest.mark.parametrize("path", [*PAGES, f"/runs/{RUN_ID}", "/?by=user&show=calls", "/runs?all=true&user=u-1&since=24h"])
+    @pytest.mark.parametrize(
+        "path",
+        [
+            *PAGES,
+            f"/runs/{RUN_ID}",
+            "/?by=user&show=calls",
+            "/?by=day",
+            "/?by=run",
+            "/?by=outcome",
+            "/runs?all=true&user=u-1&since=24h",
+        ],
+    )
     def test_all_lead_somewhere(self, path: str) -> None:
         hrefs = {str(link.attributes["href"]) for link in page(path).all("a")}
 

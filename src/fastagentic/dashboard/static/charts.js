@@ -40,7 +40,9 @@ const Charts = (() => {
       });
       box.textContent = lines.join("\n");
       box.hidden = false;
-      box.style.left = `${Math.min(left + 64, plot.width - box.offsetWidth - 4)}px`;
+      const at = plot.over.offsetLeft + left + 16;  // beside the pointer, on the side where there is more room
+      box.style.left = `${Math.max(4, at < plot.width / 2 ? at + 16 : at - box.offsetWidth - 16)}px`;
+      box.style.top = `${plot.root.offsetTop + 8}px`;
     };
   };
 
@@ -78,7 +80,7 @@ const Charts = (() => {
     const step = data.times.length > 1 ? data.times[1] - data.times[0] : 3600;
     const bars = uPlot.paths.bars({ size: [0.72, 48], gap: 1 });
     return {
-      width, height: HEIGHT, padding: [8, 8, 0, 0],
+      width, height: HEIGHT, padding: [8, 24, 0, 0],
       legend: { show: false },
       cursor: { y: false, points: { show: !isStack }, drag: { setScale: false, x: true, y: false } },
       scales: {
