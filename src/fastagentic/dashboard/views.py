@@ -15,8 +15,10 @@ from .query import Shown
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
+    from fastagentic.store.queries.run_tree import CallFacts
+
     from .answers.costs import Series
-    from .answers.run import CallDetails, RunDetails, Span
+    from .answers.run import RunDetails, Span
 
 DAY_S: Final = 86_400
 LONGEST: Final = 4_000
@@ -130,7 +132,7 @@ def _asked(attributes: Mapping[str, Any]) -> Iterator[str]:
             yield value
 
 
-def _facts(call: CallDetails) -> Iterator[str]:
+def _facts(call: CallFacts) -> Iterator[str]:
     """What is worth saying of a call beside its time and cost, the most asked first."""
     if call.input_tokens is not None or call.output_tokens is not None:
         about = "~" if call.is_estimated else ""

@@ -9,7 +9,7 @@ from pydantic import Field
 from fastagentic.core.words import iso_time
 from fastagentic.store.projection import SpanKind  # noqa: TC001  # pydantic reads it at run time
 from fastagentic.store.queries.find_run import find_run
-from fastagentic.store.queries.run_tree import run_tree
+from fastagentic.store.queries.run_tree import CallFacts, run_tree
 from fastagentic.store.values import valid_text
 
 from .runs import Run, run_of
@@ -19,37 +19,7 @@ if TYPE_CHECKING:
     import sqlite3
     from collections.abc import Iterator
 
-    from fastagentic.store.queries.run_tree import CallFacts, RunTree, SpanNode
-
-
-class CallDetails(Answer):
-    """What is known of one call, named as `fastagentic show --json` names it."""
-
-    operation: str | None
-    provider: str | None
-    model: str | None
-    response_model: str | None
-    gateway: str | None
-    input_tokens: int | None
-    output_tokens: int | None
-    cache_read_tokens: int | None
-    cache_write_tokens: int | None
-    reasoning_tokens: int | None
-    cost_usd: float | None
-    cost_source: str | None
-    saved_usd: float | None
-    cache_status: str | None
-    cache_hit: int | None
-    target_index: int | None
-    target_path: str | None
-    target_provider: str | None
-    target_name: str | None
-    retries: int | None
-    fallback_used: int | None
-    is_stream: int | None
-    stream_end: str | None
-    is_estimated: int | None
-    time_to_first_chunk_s: float | None
+    from fastagentic.store.queries.run_tree import RunTree, SpanNode
 
 
 class Span(Answer):
@@ -66,7 +36,7 @@ class Span(Answer):
     duration_s: float
     status: str
     error_type: str | None
-    call: CallDetails | None
+    call: CallFacts | None
     attributes: dict[str, Any]
 
 
@@ -113,13 +83,9 @@ def _span(node: SpanNode, depth: int, run_started_ns: int) -> Span:
         duration_s=node.duration_s,
         status=node.status,
         error_type=node.error_type,
-        call=None if node.call is None else _call(node.call),
+        call=node.call,
         attributes=_writable(node.attributes),
     )
-
-
-def _call(facts: CallFacts) -> CallDetails:
-    return CallDetails(**{name: getattr(facts, name) for name in CallDetails.model_fields})
 
 
 def _writable(value: Any) -> Any:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from pydantic import Field
 
@@ -42,9 +42,13 @@ class Paged(ScopeQuery):
     page: int = Field(1, ge=1, le=1_000_000, description="Which page of so many")
 
     @property
-    def offset(self) -> int:
-        """How many come before this page."""
-        return (self.page - 1) * self.limit
+    def part(self) -> dict[str, Any]:
+        """The page, as a question to the store takes it."""
+        return {
+            "is_ascending": self.order is Direction.ASC,
+            "limit": self.limit,
+            "offset": (self.page - 1) * self.limit,
+        }
 
 
 class RunsQuery(Paged):
@@ -144,9 +148,7 @@ def runs(connection: sqlite3.Connection, query: RunsQuery, now_ns: int) -> Runs:
         connection,
         query.scope(now_ns),
         order=query.sort,
-        is_ascending=query.order is Direction.ASC,
-        limit=query.limit,
-        offset=query.offset,
+        **query.part,
         lone_calls=query.all,
     )
     return Runs(total=found.total, page=query.page, pages=_pages(found.total, query.limit), rows=list(map(run_of, found.rows)))
@@ -158,9 +160,7 @@ def calls(connection: sqlite3.Connection, query: CallsQuery, now_ns: int) -> Cal
         connection,
         query.scope(now_ns),
         order=query.sort,
-        is_ascending=query.order is Direction.ASC,
-        limit=query.limit,
-        offset=query.offset,
+        **query.part,
     )
     return Calls(
         total=found.total, page=query.page, pages=_pages(found.total, query.limit), rows=list(map(call_of, found.rows))
