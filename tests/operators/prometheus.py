@@ -130,8 +130,11 @@ class Prometheus:
             is_it = found is not None and (value is None or abs(found - value) <= abs(value) * 1e-6)
             return [found] if is_it and found is not None else []
 
-        result: list[float] = wait_until(holds, f"{expression} = {value}; it is {self.value(expression)}", timeout_s)
-        return result[0]
+        try:
+            [found] = wait_until(holds, f"{expression} = {value}", timeout_s)
+        except AssertionError as error:
+            raise AssertionError(f"{error}; it is {self.value(expression)}") from None
+        return float(found)
 
     def _config(self) -> dict[str, Any]:
         return {

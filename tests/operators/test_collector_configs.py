@@ -27,10 +27,12 @@ RENAMED = {
 }  # fmt: skip
 """Component types that the collector still loads, with a warning."""
 TYPES = {
-    "otlpreceiver": "otlp", "kafkareceiver": "kafka", "memorylimiterprocessor": "memory_limiter",
+    "otlpreceiver": "otlp", "kafkareceiver": "kafka", "memorylimiterprocessor": "memory_limiter", "batchprocessor": "batch",
     "transformprocessor": "transform", "redactionprocessor": "redaction", "filterprocessor": "filter",
     "resourcedetectionprocessor": "resource_detection", "tailsamplingprocessor": "tail_sampling",
-    "deltatocumulativeprocessor": "deltatocumulative", "forwardconnector": "forward", "spanmetricsconnector": "span_metrics",
+    "deltatocumulativeprocessor": "deltatocumulative",
+    "intervalprocessor": "interval",
+    "forwardconnector": "forward", "spanmetricsconnector": "span_metrics",
     "signaltometricsconnector": "signal_to_metrics", "otlpexporter": "otlp_grpc", "otlphttpexporter": "otlp_http",
     "prometheusexporter": "prometheus", "prometheusremotewriteexporter": "prometheus_remote_write",
     "clickhouseexporter": "clickhouse", "kafkaexporter": "kafka", "fileexporter": "file",

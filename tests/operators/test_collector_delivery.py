@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -141,6 +142,26 @@ def test_a_run_without_a_root_span_is_decided_in_the_end(collector_binary: Path,
             call.set_status(Status(StatusCode.ERROR))
             call.end()
             backend.wait_for(lambda it: it.spans)
+
+
+def test_cost_from_spans_is_whole_when_requests_come_side_by_side(
+    collector_binary: Path, prometheus_2: Path, tmp_path: Path
+) -> None:
+    """Each request makes differences of its own, and what turns them into a counter forgets those that overtake others."""
+    requests_each, connections = 25, 8
+    with (
+        Collector(collector_binary, tmp_path, "all-in-one.yaml", SPAN_METRICS_INTERVAL="500ms") as collector,
+        Prometheus(prometheus_2, tmp_path, scrape=[collector.prometheus_address]) as prometheus,
+    ):
+
+        def send(_: int) -> None:
+            with sending(collector.otlp_endpoint) as tracer:
+                for _ in range(requests_each):
+                    tracer.start_span("chat", attributes={names.REQUEST_MODEL: "gpt-4o", names.USAGE_COST: 0.25}).end()
+
+        with ThreadPoolExecutor(connections) as pool:
+            list(pool.map(send, range(connections)))
+        prometheus.wait_for("sum(traces_span_cost_USD_total)", 0.25 * requests_each * connections)
 
 
 def counted_by_user(endpoint: str) -> None:

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 ONE_WAY_AND_THE_OTHER = (
     "yaml:service::pipelines::metrics/app::exporters: [prometheus, prometheus_remote_write]",
     "yaml:service::pipelines::metrics/spans::exporters: [prometheus, prometheus_remote_write]",
+    "yaml:service::pipelines::metrics/cost::exporters: [prometheus, prometheus_remote_write]",
 )
 KEPT_FOR_A_REASON = {
     "BASELINE_PERCENT": "0",  # nothing by chance: what is kept is kept for a reason
@@ -218,11 +219,14 @@ def test_scraped_and_written_are_one_set_of_series(outcome: Outcome) -> None:
     assert identities(outcome.scraped) == identities(outcome.written)
 
 
-def test_series_say_which_service_they_are_of(outcome: Outcome) -> None:
+def test_series_say_which_service_they_are_of_and_who_counted(outcome: Outcome) -> None:
+    """Of what the application counted, `instance` is the application's; of what the collector counted, the collector's."""
+    [info] = [labels for labels, _ in outcome.scraped if labels["__name__"] == "target_info"]
     for labels, _ in outcome.scraped:
         if labels["__name__"].startswith(("fastagentic_", "gen_ai_", "traces_")):
             assert labels["job"] == labels["service_name"] == outcome.truth.service_name, labels
-            assert labels["instance"]
+            is_collectors = labels["__name__"].startswith("traces_")
+            assert labels["instance"] == ("collector" if is_collectors else info["instance"])
 
 
 def test_one_target_info_tells_about_the_application(outcome: Outcome) -> None:
