@@ -66,7 +66,7 @@ def _made(host: str, token: str | None, names: Collection[str]) -> Dashboard:
         raise ConfigError.of("--host", host, SAFE, source="option")
     if token is None:
         return Dashboard(Hosts(names), None)
-    return Dashboard(Hosts((*names, host, socket.gethostname(), socket.getfqdn()), with_addresses=True), ByToken(token))
+    return Dashboard(Hosts((*names, host, socket.gethostname()), with_addresses=True), ByToken(token))
 
 
 def _listening(host: str, port: int) -> socket.socket:

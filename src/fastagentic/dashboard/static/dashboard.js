@@ -58,11 +58,11 @@
   });
 
   // --- live ------------------------------------------------------------------------------------------------------------
-  const LEAST_MS = 1000;  // between two fetches of the page
+  const LEAST_MS = 1000;  // between two fetches of the page; more where one takes long, so that the server rests as well
   const live = document.getElementById("live");
   const word = live.querySelector(".word");
   const hasParts = () => document.querySelector("[data-swap]") !== null;
-  let source = null, isHeld = false, isFetching = false, isStale = false, fetched = 0, timer = 0;
+  let source = null, isHeld = false, isFetching = false, isStale = false, fetched = 0, took = 0, timer = 0;
 
   const show = (state, text) => { live.dataset.state = state; word.textContent = text; live.setAttribute("aria-pressed", String(!isHeld)); };
 
@@ -97,10 +97,11 @@
   const refresh = async () => {
     clearTimeout(timer);
     if (isHeld || document.hidden || !hasParts() || isFetching || isBusy()) { isStale = true; return; }
-    const wait = fetched + LEAST_MS - performance.now();
+    const wait = fetched + Math.max(LEAST_MS, 4 * took) - performance.now();
     if (wait > 0) { timer = setTimeout(refresh, wait); return; }
     isFetching = true;
     isStale = false;
+    const begun = performance.now();
     try {
       const answer = await fetch(location.href, { headers: { accept: "text/html" }, redirect: "manual" });
       if (answer.type === "opaqueredirect") location.reload();
@@ -110,6 +111,7 @@
     } finally {
       isFetching = false;
       fetched = performance.now();
+      took = fetched - begun;
       if (isStale) timer = setTimeout(refresh, LEAST_MS);
     }
   };
