@@ -12,6 +12,15 @@ if TYPE_CHECKING:
 
 README = REPO / "README.md"
 PAGES = [README, *sorted(DOCS.rglob("*.md"))]
+ELSEWHERE = {
+    DOCS / "recipes/langchain.md": "langchain",
+    DOCS / "recipes/dspy.md": "dspy",
+    DOCS / "recipes/celery.md": "celery",
+    DOCS / "coming-from/openinference.md": "coexistence",
+    DOCS / "coming-from/openllmetry.md": "coexistence",
+    DOCS / "coming-from/fastagentic-1.md": "published",
+}
+"""Pages whose blocks need packages that the project's own environment lacks: `test_blocks_elsewhere.py` runs them in others."""
 
 
 def named(page: Path) -> str:
