@@ -23,6 +23,10 @@ ELSEWHERE = {
 """Pages whose blocks need packages that the project's own environment lacks: `test_blocks_elsewhere.py` runs them in others."""
 
 
+TUTORIALS = sorted((DOCS / "tutorials").glob("*.md"))
+"""Pages whose blocks are steps, which `test_tutorials.py` follows."""
+
+
 def named(page: Path) -> str:
     return page.relative_to(REPO).as_posix()
 

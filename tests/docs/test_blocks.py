@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from pytest_examples import find_examples
 
-from .pages import ELSEWHERE, PAGES, named
+from .pages import ELSEWHERE, PAGES, TUTORIALS, named
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from pytest_examples import EvalExample
 
 
-HERE = [page for page in PAGES if page not in ELSEWHERE]
+HERE = [page for page in PAGES if page not in {*ELSEWHERE, *TUTORIALS}]
 
 
 @pytest.mark.parametrize("page", HERE, ids=named)
