@@ -148,10 +148,11 @@ def test_a_method_that_is_not_written_is_not_called() -> None:
 
 
 async def test_a_hook_as_it_stands_proceeds_everywhere() -> None:
-    for event in EVENTS[2:]:
+    for event in {*EVENTS[2:]} - {"on_budget"}:
         assert (await getattr(Hook(), event)(told())).action is HookResultAction.PROCEED
     assert await Hook().on_startup(None) is None
     assert await Hook().on_shutdown(None) is None
+    assert await Hook().on_budget(told()) is None
 
 
 def test_an_object_that_is_called_may_be_async() -> None:
@@ -383,7 +384,7 @@ def test_nobody_waits_for_a_hook_in_the_background(is_async: bool, warnings: Cal
             assert settle(30)
 
     contextvars.copy_context().run(call)
-    assert seen == [("as it was", "ada"), ("changed since", "ada")]
+    assert sorted(seen) == [("as it was", "ada"), ("changed since", "ada")]
     assert len(warnings()) == 1
 
 

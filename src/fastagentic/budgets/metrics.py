@@ -67,4 +67,5 @@ class BudgetMetrics:
             yield Observation(guard.refused[scope], {names.BUDGET_SCOPE: scope})
 
     def _failures(self, guard: Guard) -> Iterator[Observation]:
-        yield Observation(guard.failures)
+        if self._budgets.of or guard.failures:  # a run may bring a budget of its own
+            yield Observation(guard.failures)
