@@ -15,12 +15,12 @@ import pytest
 
 pytest.importorskip("grafana_foundation_sdk", reason="the SDK of Grafana is in the group operators: make operators")
 
-from grafana_foundation_sdk.models import units  # noqa: E402
+from grafana_foundation_sdk.models import units
 
-from dashboards.src import look, promql, series  # noqa: E402
-from dashboards.src.__main__ import BOARDS, as_text, differences  # noqa: E402
-from dashboards.src.board import Board  # noqa: E402
-from dashboards.src.lint import lint  # noqa: E402
+from dashboards.src import look, promql, series
+from dashboards.src.__main__ import BOARDS, as_text, differences
+from dashboards.src.board import Board
+from dashboards.src.lint import lint
 
 ROOT = Path(__file__).parents[2]
 

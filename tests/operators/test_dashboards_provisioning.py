@@ -12,11 +12,11 @@ import yaml
 
 pytest.importorskip("grafana_foundation_sdk", reason="the SDK of Grafana is in the group operators: make operators")
 
-from dashboards.src import alerting, pages, series  # noqa: E402
-from dashboards.src.__main__ import ALERTING, BOARDS  # noqa: E402
-from dashboards.src.known import promql  # noqa: E402
+from dashboards.src import alerting, pages, series
+from dashboards.src.__main__ import ALERTING, BOARDS
+from dashboards.src.known import promql
 
-from .rules import RULES  # noqa: E402
+from .rules import RULES
 
 ROOT = Path(__file__).parents[2]
 PROVISIONING = ROOT / "dashboards/provisioning"
