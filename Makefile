@@ -39,7 +39,12 @@ test-all: $(STAMP) .venv/.group-operators .venv/.group-browser .venv/.group-docs
 operators: $(STAMP) .venv/.group-operators  ## collector, Prometheus, dashboards, ClickHouse: the real ones
 	@sh scripts/collector.sh build >/dev/null || [ $$? -eq 3 ]
 	@sh scripts/prometheus.sh build >/dev/null || [ $$? -eq 3 ]
-	@$(PYTEST) -m operators $(ARGS)
+	@$(PYTEST) -m "operators and not slow" tests/operators tests/docs $(ARGS)
+
+operators-slow: $(STAMP) .venv/.group-operators  ## the same on Prometheus 3, which it builds, and every rule wrong in every way
+	@sh scripts/collector.sh build >/dev/null || [ $$? -eq 3 ]
+	@sh scripts/prometheus.sh build 3 >/dev/null || [ $$? -eq 3 ]
+	@$(PYTEST) -m "operators and slow" tests/operators $(ARGS)
 
 collector:  ## build the OpenTelemetry Collector of collector-config/ (8 minutes the first time), print where it is
 	@sh scripts/collector.sh build
@@ -51,7 +56,7 @@ pictures: $(STAMP) .venv/.group-operators  ## draw docs/images/dashboards-*.png:
 	@$(BIN)/python scripts/dashboard_pictures.py $(ARGS)
 
 browser: $(STAMP) .venv/.group-browser  ## the local dashboard in the system's Chromium
-	@$(PYTEST) -m browser $(ARGS)
+	@$(PYTEST) -m browser tests/browser $(ARGS)
 
 docs: $(STAMP) .venv/.group-docs  ## the documentation as a site, in site/: strict, and nothing in it asks elsewhere
 	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet

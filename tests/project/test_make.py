@@ -56,6 +56,7 @@ def test_make_alone_prints_the_targets() -> None:
         "test-slow",
         "test-all",
         "operators",
+        "operators-slow",
         "collector",
         "dashboards",
         "pictures",
