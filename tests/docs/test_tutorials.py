@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 BLOCK = re.compile(r'^```(\w+) title="([^"]+)"(?: at="([^"]+)")?\n(.*?)^```', re.MULTILINE | re.DOTALL)
-COPIED = ("src", "dashboards", "docs/runbooks")
+COPIED = ("src", "dashboards", "docs")
 TRY = "try.py"
 
 

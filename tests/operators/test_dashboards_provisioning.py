@@ -103,7 +103,9 @@ def test_an_alert_shows_the_panel_with_its_runbook() -> None:
     assert {(uid, number) for _, uid, number in shown} <= ids
 
 
-@pytest.mark.parametrize(("board", "panel"), [(board, panel) for board, panel in PANELS if panel.runbook], ids=lambda one: getattr(one, "title", one))
+@pytest.mark.parametrize(
+    ("board", "panel"), [(board, panel) for board, panel in PANELS if panel.runbook], ids=lambda one: getattr(one, "title", one)
+)
 def test_the_runbook_of_a_panel_is_a_page_of_an_alert(board: Any, panel: Any) -> None:
     pages_of_alerts = {
         Path(rule["annotations"]["runbook_url"]).stem
