@@ -18,6 +18,7 @@ ELSEWHERE = {
     DOCS / "recipes/celery.md": "celery",
     DOCS / "coming-from/openinference.md": "coexistence",
     DOCS / "coming-from/openllmetry.md": "coexistence",
+    DOCS / "coming-from/litellm-callbacks.md": "litellm-alone",
     DOCS / "coming-from/fastagentic-1.md": "published",
 }
 """Pages whose blocks need packages that the project's own environment lacks: `test_blocks_elsewhere.py` runs them in others."""

@@ -25,12 +25,14 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.slow
 
 BY_FRAMEWORK = {framework.environment.name: framework.environment for framework in FRAMEWORKS}
+LITELLM = Environment("litellm-alone", ("litellm",))
 ENVIRONMENTS = {
     "langchain": BY_FRAMEWORK["langchain"],
     "dspy": BY_FRAMEWORK["dspy"],
     "celery": Environment("celery", ("celery==5.7.0", "litellm")),
     "coexistence": COEXISTENCE,
-    "published": Environment("litellm-alone", ("litellm",)),
+    "litellm-alone": LITELLM,
+    "published": LITELLM,
 }
 PUBLISHED = Environment("published", ("fastagentic==1.2.2",), has_checkout=False, locked=("pydantic",))
 
