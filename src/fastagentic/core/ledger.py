@@ -5,14 +5,13 @@ Amounts are whole nano-dollars: sums of them are exact in every ledger, whatever
 
 from __future__ import annotations
 
-from decimal import Decimal
 from typing import TYPE_CHECKING, Final, NamedTuple, Protocol
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+    from decimal import Decimal
 
 NANOS: Final = 10**9
-NANO_PLACES: Final = 9
 
 
 class Account(NamedTuple):
@@ -72,4 +71,4 @@ def nanos_of(usd: Decimal | float) -> int:
         >>> nanos_of(Decimal("0.0000015")), nanos_of(0.5)
         (1500, 500000000)
     """
-    return round(usd.scaleb(NANO_PLACES)) if isinstance(usd, Decimal) else round(usd * NANOS)
+    return round(usd * NANOS)
