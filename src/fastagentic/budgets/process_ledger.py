@@ -35,17 +35,17 @@ class ProcessLedger:
 
     def exchange(self, charges: Mapping[Account, Spent], asked: Sequence[Account]) -> list[Spent]:
         """Book, then say what is spent."""
-        for account, spent in charges.items():
-            table, kept = self._table_of(account)
-            before = table.get(account)
-            table[account] = spent if before is None else before.plus(spent)
-            if before is None and len(table) > kept:
-                del table[next(iter(table))]
         runs, others = self._runs, self._others
+        for account, spent in charges.items():
+            table = runs if account.scope == RUN else others
+            before = table.get(account)
+            if before is not None:
+                table[account] = before.plus(spent)
+                continue
+            table[account] = spent
+            if len(table) > (RUNS_KEPT if table is runs else OTHERS_KEPT):
+                del table[next(iter(table))]
         return [(runs if account.scope == RUN else others).get(account, NOTHING_SPENT) for account in asked]
 
     def close(self) -> None:
         """Nothing is open."""
-
-    def _table_of(self, account: Account) -> tuple[dict[Account, Spent], int]:
-        return (self._runs, RUNS_KEPT) if account.scope == RUN else (self._others, OTHERS_KEPT)
