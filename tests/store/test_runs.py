@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
@@ -10,6 +11,7 @@ import pytest
 from fastagentic.core.errors import UnknownRunError
 from fastagentic.core.ids import format_trace_id, trace_id_of
 from fastagentic.store.projection import SpanKind
+from fastagentic.store.queries import sql
 from fastagentic.store.queries.find_run import find_run
 from fastagentic.store.queries.run_tree import SpanNode, run_tree
 from fastagentic.store.queries.runs import RunOrder, RunRow, runs
@@ -135,6 +137,29 @@ def test_a_run_inside_a_foreign_trace_is_found_by_the_trace_id(tmp_path: Path) -
     path = store(tmp_path / "store.db", [foreign])
 
     assert found(path, "f" * 32) == RUN_ID
+
+
+def test_a_run_that_spans_its_own_trace_and_others_is_found_as_a_whole(tmp_path: Path) -> None:
+    own, other, stray = call(), replace(call(model="gpt-4o"), trace_id="cd" * 16), call(run_id="cd" * 16)
+    path = store(tmp_path / "store.db", [own, other, stray, run()])
+
+    with open_store(path) as connection:
+        assert {node.span_id for node in run_tree(connection, RUN_ID).roots} >= {own.span_id, other.span_id}
+        assert stray.span_id not in {node.span_id for node in run_tree(connection, RUN_ID).roots}
+        assert find_run(connection, RUN_ID[:8]) == RUN_ID
+        assert [row.run_id for row in runs(connection, Scope(model="gpt-4o")).rows] == [RUN_ID]
+        assert [row.run_id for row in runs(connection, Scope(model="gpt-4o-mini")).rows] == [RUN_ID]
+
+
+@pytest.mark.parametrize("table", ["spans", "calls"])
+def test_no_row_of_another_run_is_read_to_find_those_of_one(tmp_path: Path, table: str) -> None:
+    path = store(tmp_path / "store.db", [call()])
+
+    with open_store(path) as connection:
+        query = f"EXPLAIN QUERY PLAN SELECT * FROM {table} WHERE {sql.of_run(table, '= ?')}"
+        plan = [row[3] for row in connection.execute(query, (RUN_ID, RUN_ID))]
+
+    assert [step.split(" USING ")[0] for step in plan if table in step] == [f"SEARCH {table}"] * 2
 
 
 def test_an_ambiguous_prefix_names_the_runs_it_could_be(tmp_path: Path) -> None:

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-MAX_BATCH: Final = 2_000
+MAX_BATCH: Final = 4_000
 
 
 class _Marker:

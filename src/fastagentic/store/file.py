@@ -45,9 +45,7 @@ def connect(path: Path, *, busy_s: float) -> sqlite3.Connection:
             connection.execute("PRAGMA auto_vacuum = INCREMENTAL")  # so that pruning gives space back
         connection.execute("PRAGMA journal_mode = WAL")
         connection.execute("PRAGMA synchronous = NORMAL")
-        connection.execute(
-            "PRAGMA cache_size = -256"
-        )  # KiB; appending needs few pages, and this is memory of the user's process
+        connection.execute("PRAGMA cache_size = -2048")  # KiB, of the user's process; a full batch changes about so many pages
         migrate(connection)
     except BaseException:
         connection.close()

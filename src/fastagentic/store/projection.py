@@ -12,7 +12,7 @@ from fastagentic.core import names
 from fastagentic.core.names import Operation
 
 from . import values
-from .schema import CALL_COLUMNS, COST_AT, COST_SOURCE_AT, RUN_ATTRIBUTES
+from .schema import CALL_COLUMNS, CALL_IDS, COST_AT, COST_SOURCE_AT, RUN_ATTRIBUTES
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -37,6 +37,9 @@ _KIND_OF: Final[Mapping[str, SpanKind]] = {
     Operation.INVOKE_AGENT: SpanKind.RUN,
     Operation.EXECUTE_TOOL: SpanKind.OTHER,
 }
+
+_COLUMN_OF: Final = {column.attribute: (at, column.read) for at, column in enumerate(CALL_COLUMNS, len(CALL_IDS))}
+_UNKNOWN: Final = (None,) * len(CALL_COLUMNS)
 
 
 @dataclass(slots=True, frozen=True)
@@ -82,11 +85,15 @@ def project(span: StoredSpan) -> Rows:
 
 
 def _call_row(ids: Row, attributes: Mapping[str, object]) -> Row:
-    get = attributes.get
-    row = ids + tuple([None if (value := get(column.attribute)) is None else column.read(value) for column in CALL_COLUMNS])
+    row: list[SqlValue] = [*ids, *_UNKNOWN]
+    for name, value in attributes.items():  # a call has fewer attributes than there are columns
+        column = _COLUMN_OF.get(name)
+        if column is not None and value is not None:
+            at, read = column
+            row[at] = read(value)
     if row[COST_SOURCE_AT] is not None and row[COST_AT] is None:  # a cost that is no number is an unknown cost
-        return (*row[:COST_SOURCE_AT], names.CostSource.UNKNOWN.value, *row[COST_SOURCE_AT + 1 :])
-    return row
+        row[COST_SOURCE_AT] = names.CostSource.UNKNOWN.value
+    return tuple(row)
 
 
 def _run_row(span: StoredSpan, run_id: str, started_ns: int, ended_ns: int, error_type: str | None) -> Row:

@@ -23,7 +23,9 @@ _encode = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",",
 
 def text(value: object) -> str | None:
     """`value` as text that is valid UTF-8; None stays None."""
-    return None if value is None else valid_text(value if isinstance(value, str) else str(value))
+    if isinstance(value, str):
+        return value if value.isascii() else valid_text(value)
+    return None if value is None else valid_text(str(value))
 
 
 def valid_text(value: str) -> str:
@@ -39,6 +41,8 @@ def valid_text(value: str) -> str:
 
 def integer(value: object) -> int | None:
     """`value` as a count that can be added up, or None."""
+    if type(value) is int and -LARGEST_COUNT <= value <= LARGEST_COUNT:  # nearly always
+        return value
     if isinstance(value, float) and value.is_integer():
         value = int(value)
     return int(value) if isinstance(value, int) and abs(value) <= LARGEST_COUNT else None

@@ -17,13 +17,19 @@ from fastagentic.store.transaction import transaction
 from .m0001_first_tables import first_tables
 from .m0002_bookmarks import bookmarks
 from .m0003_rollups import rollups
+from .m0004_runs_of_other_traces import runs_of_other_traces
 
 if TYPE_CHECKING:
     import sqlite3
     from collections.abc import Callable
     from pathlib import Path
 
-MIGRATIONS: Final[tuple[Callable[[sqlite3.Connection], None], ...]] = (first_tables, bookmarks, rollups)
+MIGRATIONS: Final[tuple[Callable[[sqlite3.Connection], None], ...]] = (
+    first_tables,
+    bookmarks,
+    rollups,
+    runs_of_other_traces,
+)
 SCHEMA_VERSION: Final = len(MIGRATIONS)
 
 _TOO_NEW: Final = (

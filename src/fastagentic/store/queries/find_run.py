@@ -9,12 +9,16 @@ from typing import TYPE_CHECKING, Final
 from fastagentic.core.errors import UnknownRunError
 from fastagentic.core.ids import format_trace_id, trace_id_of
 
+from . import sql
+
 if TYPE_CHECKING:
     import sqlite3
 
 SHORTEST_PREFIX: Final = 6
 _HEX: Final = frozenset(string.hexdigits)
 _RECENT: Final = "SELECT run_id, external_id, name FROM runs ORDER BY started_ns DESC LIMIT 200"
+_WITH_ID: Final = f"SELECT DISTINCT run_id FROM spans WHERE {sql.of_run('spans', '= ?')}"  # noqa: S608  # SQL of our own
+_BETWEEN_IDS: Final = f"SELECT DISTINCT run_id FROM spans WHERE {sql.of_run('spans', 'BETWEEN ? AND ?')} ORDER BY run_id"  # noqa: S608
 _SHOWN: Final = 5
 
 
@@ -44,7 +48,7 @@ def _by_external_id(connection: sqlite3.Connection, text: str) -> list[str]:
 def _by_id(connection: sqlite3.Connection, text: str) -> list[str]:
     """By the id that a given text becomes: also finds a run that has not ended, and the runs of a foreign trace."""
     run_id = format_trace_id(trace_id_of(text.lower())) if _is_hex(text) else format_trace_id(trace_id_of(text))
-    return _run_ids(connection, "SELECT DISTINCT run_id FROM spans WHERE run_id = ?", run_id) or _run_ids(
+    return _run_ids(connection, _WITH_ID, run_id, run_id) or _run_ids(
         connection, "SELECT DISTINCT run_id FROM spans WHERE trace_id = ?", run_id
     )
 
@@ -53,8 +57,7 @@ def _by_prefix(connection: sqlite3.Connection, text: str) -> list[str]:
     digits = text.replace("-", "").lower()
     if len(digits) < SHORTEST_PREFIX or not _is_hex(digits):
         return []
-    query = "SELECT DISTINCT run_id FROM spans WHERE run_id >= ? AND run_id < ?"
-    return _run_ids(connection, query, digits, digits + "g")
+    return _run_ids(connection, _BETWEEN_IDS, *(digits, digits + "g") * 2)
 
 
 def _run_ids(connection: sqlite3.Connection, query: str, *parameters: str) -> list[str]:

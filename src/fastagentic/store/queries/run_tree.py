@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 from fastagentic.core.errors import UnknownRunError
 from fastagentic.store.projection import SpanKind, kind_of
 
+from . import sql
 from .runs import run
 from .sums import finite
 
@@ -88,7 +89,7 @@ _SPANS: Final = f"""
         spans.error_type, attributes, calls.span_id IS NOT NULL,
         {", ".join(f"calls.{fact}" for fact in _FACTS)}
     FROM spans LEFT JOIN calls ON calls.trace_id = spans.trace_id AND calls.span_id = spans.span_id
-    WHERE spans.run_id = ? ORDER BY spans.started_ns, spans.ended_ns DESC
+    WHERE {sql.of_run("spans", "= ?")} ORDER BY spans.started_ns, spans.ended_ns DESC
 """  # noqa: S608  # SQL of our own
 
 
@@ -100,7 +101,7 @@ def run_tree(connection: sqlite3.Connection, run_id: str) -> RunTree:
     found = run(connection, run_id)
     if found is None:
         raise UnknownRunError(f"no run {run_id!r} in the store")
-    nodes = {(node.trace_id, node.span_id): node for node in map(_node, connection.execute(_SPANS, (run_id,)))}
+    nodes = {(node.trace_id, node.span_id): node for node in map(_node, connection.execute(_SPANS, (run_id, run_id)))}
     roots: list[SpanNode] = []
     for node in nodes.values():
         parent = nodes.get((node.trace_id, node.parent_span_id or ""))

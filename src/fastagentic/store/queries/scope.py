@@ -169,7 +169,8 @@ def _of_outcome(outcome: str) -> Condition:
 
 
 def _has_a_call(condition: Condition) -> Condition:
-    found = f"EXISTS (SELECT 1 FROM calls WHERE calls.run_id = runs.run_id AND {condition.where})"  # noqa: S608  # SQL of our own
+    of_the_run = sql.of_run("calls", "= runs.run_id")
+    found = f"EXISTS (SELECT 1 FROM calls WHERE {of_the_run} AND {condition.where})"  # noqa: S608  # SQL of our own
     return Condition(found, condition.parameters)
 
 

@@ -47,4 +47,12 @@ def bin_of(nanoseconds: str) -> str:
     return f"CASE WHEN {nanoseconds} > 0 THEN length({nanoseconds}) * 128 + {within} ELSE 0 END"
 
 
+def of_run(table: str, matches: str) -> str:
+    """The rows of `spans` or `calls` whose run id `matches`, such as `= ?`. Its parameters stand there twice: a run that
+    is named as its trace is found by the trace, the others by an index of their own.
+    """
+    by_trace = f"{table}.trace_id {matches} AND {table}.run_id = {table}.trace_id"
+    return f"(({by_trace}) OR ({table}.run_id {matches} AND {table}.run_id <> {table}.trace_id))"
+
+
 FIRST_CHUNK_NS: Final = "CAST(calls.time_to_first_chunk_s * 1e9 AS INTEGER)"
