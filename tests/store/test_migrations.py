@@ -11,9 +11,10 @@ import pytest
 from fastagentic.core.errors import StoreTooNewError
 from fastagentic.store import migrations, schema
 from fastagentic.store.file import connect
+from fastagentic.store.projection import project
 from fastagentic.store.reader import open_store
 
-from .build import ask, call, store
+from .build import ask, call, run, store
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -78,6 +79,29 @@ def test_an_older_store_is_brought_up_to_date_by_whoever_opens_it_first(
     with open_store(path) as connection:
         assert "of_tomorrow" in columns(connection, "calls")
         assert connection.execute("SELECT COUNT(*) FROM calls").fetchone() == (1,)
+
+
+def test_calls_keep_their_numbers_and_are_there_once_in_a_store_of_the_first_version(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    spans, path = [call(cost=1.0, source="gateway"), run(), call(run_id="c" * 32)], tmp_path / "store.db"
+    monkeypatch.setattr(migrations, "MIGRATIONS", migrations.MIGRATIONS[:1])
+    monkeypatch.setattr(migrations, "SCHEMA_VERSION", 1)
+    monkeypatch.setattr(migrations, "add", lambda _: None)
+    with closing(connect(path, busy_s=1)) as connection:
+        for number, row in [(3, project(spans[0]).call), (8, project(spans[2]).call)]:
+            assert row is not None
+            columns = ", ".join((*schema.CALL_IDS, *(column.name for column in schema.CALL_COLUMNS)))
+            connection.execute(
+                f"INSERT INTO calls (rowid, {columns}) VALUES ({', '.join('?' * (len(row) + 1))})", (number, *row)
+            )
+    monkeypatch.undo()
+
+    store(path, spans)
+
+    numbers = ask(path, "SELECT rowid, span_id, cost_usd FROM calls ORDER BY rowid")
+    assert numbers == [(3, spans[0].span_id, 1.0), (8, spans[2].span_id, None)]
+    assert ask(path, "SELECT COUNT(*) FROM sqlite_master WHERE name LIKE '%_before'") == [(0,)]
 
 
 def test_a_newer_store_is_refused_with_the_way_out(tmp_path: Path) -> None:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     import sqlite3
     from collections.abc import Mapping, Sequence
 
-_KEYS: Final = {"spans": ("trace_id", "span_id"), "calls": ("trace_id", "span_id"), "runs": ("run_id",)}
+_KEYS: Final = {"spans": ("trace_id", "span_id"), "calls": ("started_ns", "trace_id", "span_id"), "runs": ("run_id",)}
 _ATTRIBUTES: Final = {"user_id": names.USER_ID, "tenant_id": names.TENANT_ID}
 
 
@@ -99,7 +99,7 @@ def _erase(connection: sqlite3.Connection, table: str) -> int:
     return deleted
 
 
-def _erase_some(connection: sqlite3.Connection, table: str, some: Sequence[tuple[str, ...]]) -> int:
+def _erase_some(connection: sqlite3.Connection, table: str, some: Sequence[tuple[str | int, ...]]) -> int:
     """By their ids: a number may be another row's by now."""
     find_row = f"SELECT rowid FROM {table} WHERE {' AND '.join(f'{key} = ?' for key in _KEYS[table])}"  # noqa: S608
     with transaction(connection):

@@ -72,11 +72,12 @@ def deleting_runs(connection: sqlite3.Connection, rows: Sequence[int]) -> Iterat
     listed = json.dumps(list(rows))
     bereft = f"""
         SELECT run_id FROM runs WHERE rowid IN (SELECT value FROM json_each(?))
-            AND EXISTS (SELECT 1 FROM calls WHERE {sql.of_run("calls", "= runs.run_id")})
+            AND EXISTS (SELECT 1 FROM {sql.calls_of_run("= runs.run_id")})
     """  # noqa: S608  # SQL of our own
     run_ids = [run_id for (run_id,) in connection.execute(bereft, (listed,))]
     yield
-    _count_runs(connection, Part(sql.of_run("calls", "IN (SELECT value FROM json_each(?))"), (json.dumps(run_ids),) * 2), 1)
+    of_runs = sql.calls_of_run("IN (SELECT value FROM json_each(?))")
+    _count_runs(connection, Part(f"calls.rowid IN (SELECT calls.rowid FROM {of_runs})", (json.dumps(run_ids),) * 2), 1)  # noqa: S608
     keep_in_bounds(connection)
 
 
@@ -103,11 +104,10 @@ def rebuild(connection: sqlite3.Connection, since_ns: int = 0, until_ns: int = L
     part = Part("calls.started_ns >= ? AND calls.started_ns < ?", (start_ns, end_ns))
     _count_cubes(connection, part, 1)
     of_runs = f"run_id IN (SELECT calls.run_id FROM calls WHERE {part.where})"  # noqa: S608
-    of_any_time = sql.of_run("calls", "IN (SELECT run_id FROM calls WHERE started_ns >= ? AND started_ns < ?)")
     zeros = ", ".join(f"{name} = 0" for name in MEASURES)
     connection.execute(f"UPDATE runs SET {zeros} WHERE {of_runs}", part.parameters)  # noqa: S608
     connection.execute(f"DELETE FROM {LONE_CALLS} WHERE {of_runs}", part.parameters)  # noqa: S608
-    _count_runs(connection, Part(of_any_time, part.parameters * 2), 1)
+    _count_runs(connection, Part(f"calls.{of_runs}", part.parameters), 1)
 
 
 def _newest(connection: sqlite3.Connection) -> tuple[int, int]:

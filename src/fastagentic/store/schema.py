@@ -97,9 +97,12 @@ def _insert(table: str, columns: tuple[str, ...]) -> str:
 
 
 # A repeat of a span is harmless. Not INSERT OR IGNORE: that would also swallow a row that breaks NOT NULL.
-_ONCE: Final = " ON CONFLICT (trace_id, span_id) DO NOTHING"
-INSERT_SPAN: Final = _insert("spans", SPAN_COLUMNS) + _ONCE
-INSERT_CALL: Final = _insert("calls", (*CALL_IDS, *(column.name for column in CALL_COLUMNS))) + _ONCE
+ONCE: Final = {
+    "spans": "ON CONFLICT (trace_id, span_id) DO NOTHING",
+    "calls": "ON CONFLICT (started_ns, trace_id, span_id) DO NOTHING",
+}
+INSERT_SPAN: Final = f"{_insert('spans', SPAN_COLUMNS)} {ONCE['spans']}"
+INSERT_CALL: Final = f"{_insert('calls', (*CALL_IDS, *(column.name for column in CALL_COLUMNS)))} {ONCE['calls']}"
 INSERT_DROP: Final = _insert("drops", ("at_ns", "reason", "spans"))
 
 # The earliest span of a run tells what the run is; of two that start together the one around the other does.

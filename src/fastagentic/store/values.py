@@ -19,6 +19,7 @@ LARGEST_COUNT: Final = 2**48  # beyond any count, and thousands of them still ad
 LARGEST_USD: Final = 1e6
 
 _encode = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode
+_quoted = json.encoder.encode_basestring
 
 
 def text(value: object) -> str | None:
@@ -76,7 +77,7 @@ def texts(value: object) -> str | None:
         value = (value,)
     if not isinstance(value, Sequence) or not value:
         return None
-    return _encode(list(dict.fromkeys(valid_text(str(item)) for item in value)))
+    return f"[{','.join(map(_quoted, dict.fromkeys(valid_text(str(item)) for item in value)))}]"
 
 
 def json_object(attributes: Mapping[str, object]) -> str:

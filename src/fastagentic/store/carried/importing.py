@@ -15,7 +15,7 @@ from fastagentic.store import rollups
 from fastagentic.store.migrations import SCHEMA_VERSION
 from fastagentic.store.projection import SpanKind, kind_of, project
 from fastagentic.store.rows import StoredSpan
-from fastagentic.store.schema import RUN_COLUMNS, UPSERT_RUN
+from fastagentic.store.schema import ONCE, RUN_COLUMNS, UPSERT_RUN
 from fastagentic.store.transaction import transaction
 
 from . import jsonl, parquet
@@ -36,7 +36,7 @@ CHUNK: Final = 1_000
 KINDS: Final[Mapping[str, tuple[type, ...]]] = {"TEXT": (str,), "INTEGER": (int,), "REAL": (int, float)}
 IN_WORDS: Final = {"TEXT": "text", "INTEGER": "a whole number", "REAL": "a number"}
 _LARGEST: Final = 2**63
-_ONCE: Final = "VALUES ({0}) ON CONFLICT (trace_id, span_id) DO NOTHING"
+_NEW_DROPS: Final = "SELECT {0} WHERE NOT EXISTS (SELECT 1 FROM drops WHERE ({1}) = ({0}))"
 
 
 @dataclass(slots=True)
@@ -144,7 +144,7 @@ def _insert(connection: sqlite3.Connection, table: Table, rows: list[Row]) -> di
         return {RUNS: _insert_runs(connection, [tuple(row[place] for place in at) for row in rows])}
     marks = ", ".join("?" * len(table.columns))
     columns = ", ".join(table.names)
-    once = "SELECT {0} WHERE NOT EXISTS (SELECT 1 FROM drops WHERE ({1}) = ({0}))" if table.name == DROPS else _ONCE
+    once = _NEW_DROPS if table.name == DROPS else f"VALUES ({{0}}) {ONCE[table.name]}"
     added = connection.executemany(
         f"INSERT INTO {table.name} ({columns}) {once.format(marks, columns)}",  # names of our own
         [row + row for row in rows] if table.name == DROPS else rows,

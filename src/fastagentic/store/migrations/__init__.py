@@ -17,7 +17,7 @@ from fastagentic.store.transaction import transaction
 from .m0001_first_tables import first_tables
 from .m0002_bookmarks import bookmarks
 from .m0003_rollups import rollups
-from .m0004_runs_of_other_traces import runs_of_other_traces
+from .m0004_fewer_indexes import fewer_indexes
 
 if TYPE_CHECKING:
     import sqlite3
@@ -28,7 +28,7 @@ MIGRATIONS: Final[tuple[Callable[[sqlite3.Connection], None], ...]] = (
     first_tables,
     bookmarks,
     rollups,
-    runs_of_other_traces,
+    fewer_indexes,
 )
 SCHEMA_VERSION: Final = len(MIGRATIONS)
 

@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 SHORTEST_PREFIX: Final = 6
 _HEX: Final = frozenset(string.hexdigits)
 _RECENT: Final = "SELECT run_id, external_id, name FROM runs ORDER BY started_ns DESC LIMIT 200"
-_WITH_ID: Final = f"SELECT DISTINCT run_id FROM spans WHERE {sql.of_run('spans', '= ?')}"  # noqa: S608  # SQL of our own
-_BETWEEN_IDS: Final = f"SELECT DISTINCT run_id FROM spans WHERE {sql.of_run('spans', 'BETWEEN ? AND ?')} ORDER BY run_id"  # noqa: S608
+_WITH_ID: Final = f"SELECT DISTINCT run_id FROM spans WHERE {sql.of_run('= ?')}"  # noqa: S608  # SQL of our own
+_BETWEEN_IDS: Final = f"SELECT DISTINCT run_id FROM spans WHERE {sql.of_run('BETWEEN ? AND ?')} ORDER BY run_id"  # noqa: S608
 _SHOWN: Final = 5
 
 

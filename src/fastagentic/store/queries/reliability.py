@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Final
 
 from fastagentic.core import names
 
+from . import sql
+
 if TYPE_CHECKING:
     import sqlite3
 
@@ -87,7 +89,8 @@ _GROUPS: Final = f"""
 # against every span of it.
 _LOST: Final = f"""
     SELECT {_attribute(names.ATTEMPT_MODEL)}, spans.error_type, COUNT(*), AVG(spans.ended_ns - spans.started_ns) / 1e9
-    FROM spans CROSS JOIN calls ON calls.trace_id = spans.trace_id AND calls.span_id = spans.parent_span_id
+    FROM spans CROSS JOIN spans AS asked ON asked.trace_id = spans.trace_id AND asked.span_id = spans.parent_span_id
+        CROSS JOIN calls ON {sql.call_of("asked")}
     WHERE spans.started_ns >= ? AND calls.error_type IS NULL AND spans.error_type IS NOT NULL
         AND {_attribute(names.ATTEMPT_NUMBER)} IS NOT NULL
     GROUP BY 1, 2 ORDER BY 3 DESC

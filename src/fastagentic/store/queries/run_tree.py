@@ -88,8 +88,8 @@ _SPANS: Final = f"""
     SELECT spans.trace_id, spans.span_id, parent_span_id, name, spans.started_ns, ended_ns, status,
         spans.error_type, attributes, calls.span_id IS NOT NULL,
         {", ".join(f"calls.{fact}" for fact in _FACTS)}
-    FROM spans LEFT JOIN calls ON calls.trace_id = spans.trace_id AND calls.span_id = spans.span_id
-    WHERE {sql.of_run("spans", "= ?")} ORDER BY spans.started_ns, spans.ended_ns DESC
+    FROM spans LEFT JOIN calls ON {sql.call_of("spans")}
+    WHERE {sql.of_run("= ?")} ORDER BY spans.started_ns, spans.ended_ns DESC
 """  # noqa: S608  # SQL of our own
 
 

@@ -169,8 +169,8 @@ def _of_outcome(outcome: str) -> Condition:
 
 
 def _has_a_call(condition: Condition) -> Condition:
-    of_the_run = sql.of_run("calls", "= runs.run_id")
-    found = f"EXISTS (SELECT 1 FROM calls WHERE {of_the_run} AND {condition.where})"  # noqa: S608  # SQL of our own
+    calls = sql.calls_of_run("= runs.run_id")
+    found = f"EXISTS (SELECT 1 FROM {calls} AND {condition.where})"  # noqa: S608  # SQL of our own
     return Condition(found, condition.parameters)
 
 

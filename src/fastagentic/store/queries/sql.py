@@ -47,12 +47,22 @@ def bin_of(nanoseconds: str) -> str:
     return f"CASE WHEN {nanoseconds} > 0 THEN length({nanoseconds}) * 128 + {within} ELSE 0 END"
 
 
-def of_run(table: str, matches: str) -> str:
-    """The rows of `spans` or `calls` whose run id `matches`, such as `= ?`. Its parameters stand there twice: a run that
-    is named as its trace is found by the trace, the others by an index of their own.
+def of_run(matches: str) -> str:
+    """The `spans` whose run id `matches`, such as `= ?`. Its parameters stand there twice: a run that is named as its
+    trace is found by the trace, the others by an index of their own.
     """
-    by_trace = f"{table}.trace_id {matches} AND {table}.run_id = {table}.trace_id"
-    return f"(({by_trace}) OR ({table}.run_id {matches} AND {table}.run_id <> {table}.trace_id))"
+    by_trace = f"spans.trace_id {matches} AND spans.run_id = spans.trace_id"
+    return f"(({by_trace}) OR (spans.run_id {matches} AND spans.run_id <> spans.trace_id))"
+
+
+def call_of(span: str) -> str:
+    """The call that a row of `spans`, known here as `span`, tells of."""
+    return " AND ".join(f"calls.{name} = {span}.{name}" for name in ("started_ns", "trace_id", "span_id"))
+
+
+def calls_of_run(matches: str) -> str:
+    """What stands after FROM for the calls of a run, by way of its spans. Its parameters as in `of_run`."""
+    return f"spans CROSS JOIN calls ON {call_of('spans')} WHERE {of_run(matches)}"  # CROSS keeps the order
 
 
 FIRST_CHUNK_NS: Final = "CAST(calls.time_to_first_chunk_s * 1e9 AS INTEGER)"
