@@ -4,9 +4,9 @@
 
 `--keep` names the store to make, or to use again when it is there. Each question is asked several times and the best is
 shown: wall time, and CPU of the asking thread, which other work on the machine disturbs less. "raw" is the same question
-with the kept sums left aside. Ingest goes through the writer's thread, alone and while another process asks the overview
-and the runs over and over; its figures are spans a second of wall time and of the writing thread's CPU. Nothing here
-asserts a time.
+with the kept sums left aside. Ingest goes through the writer's thread, alone and while another process asks the dashboard for its
+pages as an open one does; its figures are spans a second of wall time and of the writing thread's CPU. What the dashboard takes
+to answer is the median over whole requests, at rest and while calls come in. Nothing here asserts a time.
 """
 
 from __future__ import annotations
@@ -41,23 +41,14 @@ from fastagentic.store.queries.traffic import traffic
 from fastagentic.store.reader import open_store
 from fastagentic.store.writer import StoreWriter
 from made_up_traffic import Traffic
+from store_api import medians
 
 if TYPE_CHECKING:
     import sqlite3
     from collections.abc import Callable, Iterator
 
 BATCH = 4_000
-_POLL = """
-import sys, time
-from pathlib import Path
-sys.path.insert(0, {here!r})
-import store
-while True:
-    with store.open_store(Path({path!r})) as connection:
-        for _, ask in store.page(connection, time.time_ns()):
-            ask()
-    time.sleep(0.5)
-"""
+ASK = (sys.executable, str(Path(__file__).with_name("store_api.py")))
 
 
 def make(path: Path, wanted: int, console: Console) -> float:
@@ -140,8 +131,8 @@ def on_raw_rows() -> Iterator[None]:
         sources.CUBES = kept  # type: ignore[misc]
 
 
-def ingest(path: Path, wanted: int, *, is_polled: bool) -> dict[str, float]:
-    """Spans a second through the writer's thread, into the store at `path`."""
+def ingest(path: Path, wanted: int, *, is_polled: bool) -> dict[str, Any]:
+    """Spans a second through the writer's thread, into the store at `path`; what the dashboard took meanwhile."""
     made = list(Traffic(wanted, end_ns=time.time_ns(), days=0.01, seed=time.time_ns()).spans())
     cpu = [0.0]
 
@@ -153,9 +144,10 @@ def ingest(path: Path, wanted: int, *, is_polled: bool) -> dict[str, float]:
             finally:
                 cpu[0] += time.thread_time() - began
 
-    poll = _POLL.format(here=str(Path(__file__).parent), path=str(path))
-    reader = subprocess.Popen([sys.executable, "-c", poll]) if is_polled else None
+    reader = subprocess.Popen([*ASK, str(path), "--forever"], stdout=subprocess.PIPE, text=True) if is_polled else None
     try:
+        if reader is not None:
+            reader.stdout.readline()  # the page is open
         writer = Timed(path, convert=lambda span: span, keep_s=None, capacity=len(made))
         began = time.perf_counter()
         for span in made:
@@ -164,10 +156,15 @@ def ingest(path: Path, wanted: int, *, is_polled: bool) -> dict[str, float]:
         wall = time.perf_counter() - began
         writer.close(60)
     finally:
-        if reader is not None:
-            reader.terminate()
-            reader.wait()
-    return {"spans_a_second": len(made) / wall, "spans_a_cpu_second": len(made) / cpu[0]}
+        asked = ended(reader) if reader is not None else {}
+    return {"spans_a_second": len(made) / wall, "spans_a_cpu_second": len(made) / cpu[0], "dashboard_ms": asked}
+
+
+def ended(reader: subprocess.Popen[str]) -> dict[str, float]:
+    """What the dashboard took until now; it is asked no more."""
+    reader.terminate()
+    said, _ = reader.communicate()
+    return medians(said.splitlines(keepends=True))
 
 
 def main() -> None:
@@ -186,6 +183,7 @@ def main() -> None:
             "size_mb": path.stat().st_size / 1e6,
             "made_spans_a_second": made,
             "questions": measure(path),
+            "dashboard_ms": medians(subprocess.check_output([*ASK, str(path)], text=True).splitlines(keepends=True)),
             "ingest": ingest(path, given.ingest, is_polled=False),
             "ingest_while_polled": ingest(path, given.ingest, is_polled=True),
         }
@@ -202,6 +200,11 @@ def show(console: Console, figures: dict[str, Any]) -> None:
         ratio = row["raw_cpu_ms"] / row["cpu_ms"] if row["cpu_ms"] else 0.0
         cells = (f"{row[name]:,.1f}" for name in ("ms", "cpu_ms", "raw_ms", "raw_cpu_ms"))
         table.add_row(row["question"], *cells, f"{ratio:,.1f}")
+    console.print(table)
+    table = Table("the dashboard", "ms", "ms while calls come in")
+    busy = figures["ingest_while_polled"]["dashboard_ms"]
+    for address, took in figures["dashboard_ms"].items():
+        table.add_row(address, f"{took:,.1f}", f"{busy[address]:,.1f}" if address in busy else "")
     console.print(table)
     for name in ("ingest", "ingest_while_polled"):
         rates = figures[name]
