@@ -4,9 +4,9 @@
 
 `--keep` names the store to make, or to use again when it is there. Each question is asked several times and the best is
 shown: wall time, and CPU of the asking thread, which other work on the machine disturbs less. "raw" is the same question
-with the kept sums left aside. Ingest goes through the writer's thread, alone and while another process asks the dashboard for its
-pages as an open one does; its figures are spans a second of wall time and of the writing thread's CPU. What the dashboard takes
-to answer is the median over whole requests, at rest and while calls come in. Nothing here asserts a time.
+with the kept sums left aside. Ingest goes through the writer's thread, alone and while another process asks the dashboard
+for its pages as an open one does; its figures are spans a second of wall time and of the writing thread's CPU. What the
+dashboard takes to answer is the median over whole requests, at rest and while calls come in. Nothing here asserts a time.
 """
 
 from __future__ import annotations

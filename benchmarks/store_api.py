@@ -40,21 +40,18 @@ ADDRESSES = (
 )
 
 
-async def ask(path: Path, *, is_forever: bool) -> None:
+async def ask(*, is_forever: bool) -> None:
     """Print what each request took."""
-    with tempfile.TemporaryDirectory(prefix="fastagentic-bench-") as home:
-        Path(home, "store.db").symlink_to(path.absolute())
-        os.environ["FASTAGENTIC_HOME"] = home
-        transport = httpx.ASGITransport(dashboard_app(), client=("127.0.0.1", 1))
-        async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1") as client:
-            for number in count() if is_forever else range(ROUNDS + 1):
-                for address in ADDRESSES:
-                    began = time.perf_counter()
-                    (await client.get(address)).raise_for_status()
-                    took_s = time.perf_counter() - began
-                    if number:
-                        print(json.dumps([address, took_s * 1e3]), flush=True)
-                    await asyncio.sleep(REST * took_s if is_forever else 0)
+    transport = httpx.ASGITransport(dashboard_app(), client=("127.0.0.1", 1))
+    async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1") as client:
+        for number in count() if is_forever else range(ROUNDS + 1):
+            for address in ADDRESSES:
+                began = time.perf_counter()
+                (await client.get(address)).raise_for_status()
+                took_s = time.perf_counter() - began
+                if number:
+                    print(json.dumps([address, took_s * 1e3]), flush=True)
+                await asyncio.sleep(REST * took_s if is_forever else 0)
 
 
 def medians(lines: Iterable[str]) -> dict[str, float]:
@@ -72,7 +69,10 @@ def main() -> None:
     options.add_argument("path", type=Path)
     options.add_argument("--forever", action="store_true")
     given = options.parse_args()
-    asyncio.run(ask(given.path, is_forever=given.forever))
+    with tempfile.TemporaryDirectory(prefix="fastagentic-bench-") as home:
+        Path(home, "store.db").symlink_to(given.path.absolute())
+        os.environ["FASTAGENTIC_HOME"] = home
+        asyncio.run(ask(is_forever=given.forever))
 
 
 if __name__ == "__main__":
