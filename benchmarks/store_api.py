@@ -12,7 +12,9 @@ import argparse
 import asyncio
 import json
 import os
+import signal
 import statistics
+import sys
 import tempfile
 import time
 from collections import defaultdict
@@ -72,6 +74,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory(prefix="fastagentic-bench-") as home:
         Path(home, "store.db").symlink_to(given.path.absolute())
         os.environ["FASTAGENTIC_HOME"] = home
+        signal.signal(signal.SIGTERM, lambda *_: sys.exit())  # so that the directory goes with it
         asyncio.run(ask(is_forever=given.forever))
 
 
