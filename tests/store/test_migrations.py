@@ -30,7 +30,11 @@ def test_migrating_an_empty_file_makes_todays_tables_and_records_each_step(tmp_p
         steps = connection.execute("SELECT number, name FROM migrations").fetchall()
 
         assert tables == set(schema.TABLES)
-        assert columns(connection, "calls") == [*schema.CALL_IDS, *(column.name for column in schema.CALL_COLUMNS)]
+        assert columns(connection, "calls") == [
+            *schema.CALL_IDS,
+            *(column.name for column in schema.CALL_COLUMNS),
+            *schema.FIRST_COLUMNS,
+        ]
         assert columns(connection, "spans") == list(schema.SPAN_COLUMNS)
         assert columns(connection, "runs") == [*schema.RUN_COLUMNS, *schema.RUN_SUMS]
         assert steps == [(n, step.__name__) for n, step in enumerate(migrations.MIGRATIONS, start=1)]

@@ -18,6 +18,7 @@ from .export import export
 from .import_file import import_file
 from .prices import prices
 from .prune import prune
+from .reprice import reprice
 from .run_program import PASSED_ON, run
 from .runs import runs
 from .serve import serve
@@ -26,7 +27,7 @@ from .spool import spool
 from .status import status
 
 COMMANDS: Final = (
-    costs, runs, show, dashboard, prices, budgets, status, doctor, export, import_file, prune, run, serve, demo,
+    costs, runs, show, dashboard, prices, reprice, budgets, status, doctor, export, import_file, prune, run, serve, demo,
 )  # fmt: skip
 NAMES: Final[dict[object, str]] = {import_file: "import"}
 """Of commands that are called as no function can be."""

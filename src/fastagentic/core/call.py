@@ -50,6 +50,21 @@ class Usage:
     web_searches: int | None = None
     """Searches that the provider made for the answer."""
 
+    @property
+    def has_further_counts(self) -> bool:
+        """Whether anything was counted that most calls have nothing of (`names.FURTHER_COUNTS`)."""
+        return bool(
+            self.input_audio_tokens
+            or self.output_audio_tokens
+            or self.cache_write_1h_tokens
+            or self.input_image_tokens
+            or self.output_image_tokens
+            or self.images
+            or self.audio_seconds
+            or self.input_characters
+            or self.web_searches
+        )
+
 
 class Cost(NamedTuple):
     """What a call cost, in USD. `usd` None is unknown, never free; `saved_usd` is what a cache hit would have cost.

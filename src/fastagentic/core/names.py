@@ -81,6 +81,15 @@ FALLBACK_FROM: Final = "fastagentic.fallback.from"
 FALLBACK_TO: Final = "fastagentic.fallback.to"
 STREAM_END: Final = "fastagentic.stream.end"
 USAGE_ESTIMATED: Final = "fastagentic.usage.estimated"
+USAGE_INPUT_AUDIO: Final = "fastagentic.usage.input_audio_tokens"  # these where there are any: they are charged apart
+USAGE_OUTPUT_AUDIO: Final = "fastagentic.usage.output_audio_tokens"
+USAGE_INPUT_IMAGE: Final = "fastagentic.usage.input_image_tokens"
+USAGE_OUTPUT_IMAGE: Final = "fastagentic.usage.output_image_tokens"
+USAGE_CACHE_WRITE_1H: Final = "fastagentic.usage.cache_write_1h_tokens"
+USAGE_IMAGES: Final = "fastagentic.usage.images"
+USAGE_AUDIO_SECONDS: Final = "fastagentic.usage.audio_seconds"
+USAGE_INPUT_CHARACTERS: Final = "fastagentic.usage.input_characters"
+USAGE_WEB_SEARCHES: Final = "fastagentic.usage.web_searches"
 ATTEMPT_NUMBER: Final = "fastagentic.attempt.number"
 ATTEMPT_MODEL: Final = "fastagentic.attempt.model"
 ATTEMPT_PROVIDER: Final = "fastagentic.attempt.provider"
@@ -88,6 +97,19 @@ OUTCOME: Final = "fastagentic.outcome"
 BUDGET_SCOPE: Final = "fastagentic.budget.scope"
 BUDGET_ACTION: Final = "fastagentic.budget.action"
 DESTINATION: Final = "fastagentic.destination"
+
+FURTHER_COUNTS: Final = (
+    (USAGE_INPUT_AUDIO, "input_audio_tokens"),
+    (USAGE_OUTPUT_AUDIO, "output_audio_tokens"),
+    (USAGE_INPUT_IMAGE, "input_image_tokens"),
+    (USAGE_OUTPUT_IMAGE, "output_image_tokens"),
+    (USAGE_CACHE_WRITE_1H, "cache_write_1h_tokens"),
+    (USAGE_IMAGES, "images"),
+    (USAGE_AUDIO_SECONDS, "audio_seconds"),
+    (USAGE_INPUT_CHARACTERS, "input_characters"),
+    (USAGE_WEB_SEARCHES, "web_searches"),
+)
+"""What is charged beside plain tokens, and the field of `Usage` that counts it."""
 
 # --- metrics --------------------------------------------------------------------------------------
 OPERATION_DURATION: Final = "gen_ai.client.operation.duration"

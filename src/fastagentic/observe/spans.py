@@ -76,6 +76,8 @@ def end_attributes(call: LLMCall) -> Attributes:
         names.RETRY_AFTER: call.retry_after_s,
     }
     found: Attributes = {name: value for name, value in known.items() if value is not None}
+    if usage.has_further_counts:
+        found.update({name: getattr(usage, count) for name, count in names.FURTHER_COUNTS if getattr(usage, count)})
     found.update(call.parameters)
     if call.run is not None:
         found.update(run_attributes(call.run))

@@ -68,6 +68,8 @@ CALL_COLUMNS: Final = (
     Column("time_to_first_chunk_s", names.RESPONSE_TIME_TO_FIRST_CHUNK, values.real),
     Column("error_type", names.ERROR_TYPE, values.text),
 )
+FIRST_COLUMNS: Final = ("first_cost_usd", "first_cost_source", "first_saved_usd", "repriced_ns")
+"""What was recorded of a call's cost before `reprice.py` first corrected it, and when it last did."""
 COST_AT: Final = len(CALL_IDS) + [column.name for column in CALL_COLUMNS].index("cost_usd")
 COST_SOURCE_AT: Final = len(CALL_IDS) + [column.name for column in CALL_COLUMNS].index("cost_source")
 

@@ -18,6 +18,7 @@ from .m0001_first_tables import first_tables
 from .m0002_bookmarks import bookmarks
 from .m0003_rollups import rollups
 from .m0004_fewer_indexes import fewer_indexes
+from .m0005_first_costs import first_costs
 
 if TYPE_CHECKING:
     import sqlite3
@@ -29,6 +30,7 @@ MIGRATIONS: Final[tuple[Callable[[sqlite3.Connection], None], ...]] = (
     bookmarks,
     rollups,
     fewer_indexes,
+    first_costs,
 )
 SCHEMA_VERSION: Final = len(MIGRATIONS)
 
