@@ -32,6 +32,7 @@ def test_runs_are_listed_latest_first(cli: Cli, filled: Path) -> None:
         "tokens",
         "cost",
         "saved",
+        "cache",
         "hits",
     ]
     assert lines[2].split()[:3] == ["order-42", "nightly-report", "u-1"]

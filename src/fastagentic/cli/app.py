@@ -13,7 +13,7 @@ from .costs import costs
 from .dashboard import dashboard
 from .demo import demo
 from .doctor import doctor
-from .errors import told
+from .errors import Commands, told
 from .export import export
 from .import_file import import_file
 from .prices import prices
@@ -34,8 +34,9 @@ NAMES: Final[dict[object, str]] = {import_file: "import"}
 
 app = typer.Typer(
     name="fastagentic",
+    cls=Commands,
     help="What every LLM call cost, whether a cache answered, and which target served it.",
-    epilog="Exit status: 0 done; 1 over --fail-over, or something cannot be read; 2 wrong usage.",
+    epilog="Exit status: 0 done; 1 not done, or something found; 2 wrong usage; 130 after Ctrl-C.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},

@@ -32,8 +32,8 @@ if TYPE_CHECKING:
 
 EACH: Final = "each"
 NO_BUDGETS: Final = (
-    "no budgets are set here: FASTAGENTIC_BUDGETS, or [tool.fastagentic.budgets] in the settings file. "
-    "Those that a program sets itself are known to it alone"
+    "No budgets are set here: FASTAGENTIC_BUDGETS, or [tool.fastagentic.budgets] in the settings file. "
+    "Those that a program sets itself are known to it alone."
 )
 _COLUMNS: Final = (
     Column("scope", is_number=False, style="cyan"),
@@ -75,9 +75,9 @@ def budgets(as_json: AsJson = False) -> None:
     elif rows:
         print_table(_COLUMNS, [_cells(row) for row in rows])
     if not found:
-        say(f"fastagentic: {NO_BUDGETS}")
+        say(NO_BUDGETS)
     elif setting("budget_ledger") == PROCESS:
-        say("fastagentic: each process keeps what it spends for itself (budget_ledger is process); it cannot be seen from here")
+        say("Each process keeps what it spends for itself (budget_ledger is process); it cannot be seen from here.")
 
 
 def budget_rows(budgets: Budgets) -> Iterator[BudgetRow]:

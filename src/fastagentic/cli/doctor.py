@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import importlib
 import sys
+from contextlib import nullcontext
 from itertools import groupby
 from pathlib import Path
+from textwrap import wrap
 from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
-from rich.padding import Padding
 from rich.text import Text
 
 from fastagentic._settings_file import load_settings_file
@@ -18,6 +19,7 @@ from fastagentic.core.errors import ConfigError
 
 from .errors import FAILED, say
 from .options import AsJson, Since, moment_ago
+from .progress import waiting
 from .tables import console, print_json
 
 if TYPE_CHECKING:
@@ -29,6 +31,7 @@ if TYPE_CHECKING:
 SINCE_DEFAULT: Final = "7d"
 STYLES: Final = {"ok": "green", "advice": "cyan", "warning": "yellow", "problem": "bold red"}
 WIDTH: Final = 100
+INDENT: Final = " " * 10
 
 
 def doctor(
@@ -51,7 +54,9 @@ def doctor(
     since_ns = moment_ago("--since", since)
     load_settings_file()
     setups = [*([read_given(config)] if config is not None else []), *(_setups_of(program) if program is not None else ())]
-    findings = diagnose(gather(setups, since_ns=since_ns, network=network))
+    with waiting("asking the gateways and Langfuse") if network else nullcontext():
+        evidence = gather(setups, since_ns=since_ns, network=network)
+    findings = diagnose(evidence)
     if as_json:
         print_json([_json_finding(finding) for finding in findings])
     else:
@@ -92,22 +97,26 @@ def _of_endpoints() -> Iterator[tuple[str, Any]]:
 
 
 def _load(program: str) -> Any:
-    """Raises: ConfigError when there is no such module, or no such name in it; whatever the module itself raises."""
+    """Raises: BadParameter when there is no such module, or no such name in it; whatever the module itself raises."""
     module, _, name = program.partition(":")
     if not module or not name:
-        raise typer.BadParameter(f"{program!r} is not of the form module:name, such as app:app")
+        raise _no_program(f"{program!r} is no module with a name in it, such as app:app")
     sys.path.insert(0, str(Path.cwd()))
     try:
         found: Any = importlib.import_module(module)
     except ModuleNotFoundError as error:
         if error.name is None or not f"{module}.".startswith(f"{error.name}."):
             raise
-        raise typer.BadParameter(f"there is no module {error.name!r} here") from None
+        raise _no_program(f"there is no module {error.name!r} here") from None
     for part in name.split("."):
         if not hasattr(found, part):
-            raise typer.BadParameter(f"{module} has no {name!r}")
+            raise _no_program(f"{module} has no {name!r}")
         found = getattr(found, part)
     return found
+
+
+def _no_program(why: str) -> typer.BadParameter:
+    return typer.BadParameter(why, param_hint="MODULE:NAME")
 
 
 def _print(findings: Sequence[Finding]) -> None:
@@ -116,17 +125,18 @@ def _print(findings: Sequence[Finding]) -> None:
     for symptom, of_it in groupby(findings, key=lambda finding: finding.symptom):
         target.print(Text(symptom.value, style="bold"))
         for finding in of_it:
-            head = Text.assemble(
-                (f"{finding.severity.value:<8}", STYLES[finding.severity.value]), words.printable(finding.what)
-            )  # fmt: skip
-            target.print(Padding(head, (0, 0, 0, 2), expand=False))
-            for line in (finding.why, finding.fix, f"{finding.code}: {finding.docs}" if finding.fix else ""):
-                if line:
-                    target.print(
-                        Padding(
-                            Text(words.printable(line), style="" if line == finding.fix else "dim"), (0, 0, 0, 10), expand=False
-                        )
-                    )
+            head, *rest = _folded(finding.what, target.width)
+            target.print(Text.assemble("  ", (f"{finding.severity.value:<8}", STYLES[finding.severity.value]), head))
+            for line in rest:
+                target.print(Text(INDENT + line))
+            for text in (finding.why, finding.fix, f"{finding.code}: {finding.docs}" if finding.fix else ""):
+                for line in _folded(text, target.width):
+                    target.print(Text(INDENT + line, style="" if text == finding.fix else "dim"))
+
+
+def _folded(text: str, width: int) -> list[str]:
+    """Lines that fit behind the indent; a name that is longer stays whole, to be copied."""
+    return wrap(words.printable(text), max(width - len(INDENT), 1), break_long_words=False, break_on_hyphens=False)
 
 
 def _json_finding(finding: Finding) -> dict[str, str]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Final
@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Final
 import typer
 
 from fastagentic.core import words
-from fastagentic.core.config import AMOUNT, read_amount, setting
+from fastagentic.core.config import setting
 from fastagentic.core.errors import ConfigError, StoreError
 from fastagentic.store import bookmarks
 from fastagentic.store.carried.csv_file import CSVFile
@@ -24,7 +24,7 @@ from fastagentic.store.location import store_path
 from fastagentic.store.reader import open_store, open_to_write
 
 from .errors import FAILED, say, stop
-from .options import moment_ago
+from .options import Since, moment_ago, seconds
 from .progress import bar
 
 if TYPE_CHECKING:
@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from fastagentic.store.carried.files import Output
     from fastagentic.store.carried.tables import Table
 
+TIMEOUT_DEFAULT: Final = "60s"
 LOCK_S: Final = 30.0
 """How long a bookmark waits for other processes: stopping there would not harm, but would have to be told."""
 
@@ -60,11 +61,13 @@ def export(
     endpoint: Annotated[
         str | None, typer.Option(metavar="URL", help="Of otlp: where to; else as OTEL_EXPORTER_OTLP_ENDPOINT says.")
     ] = None,
-    since: Annotated[str, typer.Option(metavar="TIME", help="How far back: 90m, 24h, 7d, 2w, or all.")] = "all",
+    since: Since = "all",
     restart: Annotated[
         bool, typer.Option("--restart", help="Export everything again, not what is new since the last time.")
     ] = False,
-    timeout: Annotated[str, typer.Option(metavar="TIME", help="Of otlp: how long to try while it is refused.")] = "60s",
+    timeout: Annotated[
+        str | None, typer.Option(metavar="TIME", help="Of otlp: how long to try while it is refused; 60s unless said.")
+    ] = None,
 ) -> None:
     """Write what lies in the store to a file, or send it to an OTLP backend; the next time, what is new since.
 
@@ -72,20 +75,19 @@ def export(
     """
     since_ns = moment_ago("--since", since) or 0
     if form is Format.OTLP:
-        _send(endpoint, since_ns, restart, _seconds(timeout))
+        if output != STDOUT:
+            raise ConfigError.of(
+                "--output", output, "a format that is a file; --format otlp sends to --endpoint", source="option"
+            )
+        _send(endpoint, since_ns, restart, seconds("--timeout", timeout or TIMEOUT_DEFAULT))
     elif endpoint is not None:
         raise ConfigError.of("--endpoint", endpoint, "--format otlp beside it", source="option")
+    elif timeout is not None:
+        raise ConfigError.of("--timeout", timeout, "--format otlp beside it", source="option")
     elif output == STDOUT:
         _print(form, since_ns)
     else:
         _write(form, Path(output), since_ns, restart)
-
-
-def _seconds(timeout: str) -> float:
-    try:
-        return read_amount(timeout)
-    except ValueError:
-        raise ConfigError.of("--timeout", timeout, AMOUNT, source="option") from None
 
 
 # --- files ------------------------------------------------------------------------------------------
@@ -96,10 +98,11 @@ def _print(form: Format, since_ns: int) -> None:
     if form is Format.PARQUET:
         raise ConfigError.of("--output", STDOUT, "a directory, for --format parquet", source="option")
     with open_store(store_path()) as connection:
-        out = _output(form, None, connection)
-        written = write_out(
-            connection, _tables(form, connection), out, target=None, since_ns=since_ns, on_written=lambda _: None
-        )
+        out, chosen = _output(form, None, connection), _tables(form, connection)
+        total = left(connection, (table.name for table in chosen), {}, since_ns)
+        # No bar between the rows of a terminal.
+        with nullcontext(_ignore) if sys.stdout.isatty() else bar(form.value, total, "rows") as moved, _told("stdout"):
+            written = write_out(connection, chosen, out, target=None, since_ns=since_ns, on_written=moved)
     say(f"Exported {_in_words(written)}.")
 
 
@@ -143,15 +146,20 @@ def _output(form: Format, path: Path | None, connection: sqlite3.Connection) -> 
     return JSONLines(path, pipe)
 
 
+def _ignore(_: int) -> None:
+    pass
+
+
 @contextmanager
-def _told(path: Path) -> Iterator[None]:
+def _told(path: Path | str) -> Iterator[None]:
     """The output's own faults are not the store's."""
     try:
         yield
+    except BrokenPipeError:
+        raise
     except OSError as error:
-        raise StoreError(
-            f"{path} cannot be written ({error.strerror}); the same command goes on where this one stopped"
-        ) from error
+        hint = "" if isinstance(path, str) else "; the same command goes on where this one stopped"
+        raise StoreError(f"{path} cannot be written ({error.strerror}){hint}") from error
 
 
 # --- OTLP -------------------------------------------------------------------------------------------

@@ -7,7 +7,7 @@ from typing import Annotated, Final
 
 import typer
 
-from fastagentic.core.config import DURATION, read_duration
+from fastagentic.core.config import AMOUNT, DURATION, read_amount, read_duration
 from fastagentic.core.errors import ConfigError
 
 SINCE_DEFAULT: Final = "24h"
@@ -32,6 +32,14 @@ def moment_ago(option: str, value: str) -> int | None:
     if seconds <= 0:
         raise ConfigError.of(option, value, DURATION, source="option")
     return max(0, time.time_ns() - int(min(seconds, _LONGEST_S) * 1e9))
+
+
+def seconds(option: str, value: str) -> float:
+    """An amount of time that ends. Raises: ConfigError that names the option, its value and what it takes."""
+    try:
+        return read_amount(value)
+    except ValueError:
+        raise ConfigError.of(option, value, AMOUNT, source="option") from None
 
 
 def in_words(since: str) -> str:

@@ -19,6 +19,7 @@ from fastagentic.store.location import store_path
 from fastagentic.store.queries.models import seen_models
 from fastagentic.store.reader import open_store
 
+from . import complete
 from .errors import FAILED, say, stop
 from .options import AsJson  # noqa: TC001  # typer reads it at run time
 from .tables import Column, console, print_json, print_table
@@ -41,7 +42,12 @@ _NOTE: Final = (
 
 def prices(
     model: Annotated[
-        str | None, typer.Argument(help="A model, or provider/model. Without it: the models in the store.")
+        str | None,
+        typer.Argument(
+            metavar="MODEL",
+            help="A model, or provider/model. Without it: the models in the store.",
+            autocompletion=complete.models,
+        ),
     ] = None,
     provider: Annotated[
         str | None, typer.Option(metavar="NAME", help="Who sells it, as the conventions, Portkey or LiteLLM spell it.")

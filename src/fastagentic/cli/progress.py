@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from typing import TYPE_CHECKING
 
 from rich.console import Console
@@ -17,6 +17,13 @@ def bars(unit: str) -> Progress:
     """Lines with a bar each; nothing where stderr is no terminal."""
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TextColumn(unit), TimeElapsedColumn())
     return Progress(*columns, console=Console(stderr=True), disable=not sys.stderr.isatty())
+
+
+@contextmanager
+def waiting(what: str) -> Iterator[None]:
+    """Something that cannot be counted is under way."""
+    with Console(stderr=True).status(what) if sys.stderr.isatty() else nullcontext():
+        yield
 
 
 @contextmanager

@@ -22,12 +22,15 @@ from fastagentic.store.prune import prune as delete_older
 from fastagentic.store.queries.status import size_bytes
 from fastagentic.store.reader import open_store, open_to_write
 
+from . import complete
 from .errors import say
 from .options import AsJson, moment_ago
+from .progress import bar
 from .tables import print_json
 
 if TYPE_CHECKING:
     import sqlite3
+    from collections.abc import Callable
     from pathlib import Path
 
     from fastagentic.store.erase import Whose
@@ -58,8 +61,14 @@ def prune(
     older_than: Annotated[
         str | None, typer.Option(metavar="TIME", help="Instead of --keep: what is older goes, in the spools too.")
     ] = None,
-    user: Annotated[str | None, typer.Option(metavar="ID", help="What belongs to this user, and nothing else.")] = None,
-    tenant: Annotated[str | None, typer.Option(metavar="ID", help="What belongs to this tenant, and nothing else.")] = None,
+    user: Annotated[
+        str | None,
+        typer.Option(metavar="ID", help="What belongs to this user, and nothing else.", autocompletion=complete.users),
+    ] = None,
+    tenant: Annotated[
+        str | None,
+        typer.Option(metavar="ID", help="What belongs to this tenant, and nothing else.", autocompletion=complete.tenants),
+    ] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would go.")] = False,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
     as_json: AsJson = False,
@@ -80,8 +89,8 @@ def prune(
         going = _found(connection, whose, before_ns, with_spools=whose is not None or older_than is not None)
     if not dry_run and (going.rows.rows or going.spans.spans):
         _ask(going, what, yes)
-        with open_to_write(path) as connection:
-            going = _delete(connection, whose, before_ns, going)
+        with open_to_write(path) as connection, bar("prune", going.rows.rows, "rows") as moved:
+            going = _delete(connection, whose, before_ns, going, moved)
     freed = max(0, size - size_bytes(path))
     if as_json:
         names = (
@@ -122,7 +131,9 @@ def _found(connection: sqlite3.Connection, whose: Whose | None, before_ns: int, 
     return going
 
 
-def _delete(connection: sqlite3.Connection, whose: Whose | None, before_ns: int, going: Going) -> Going:
+def _delete(
+    connection: sqlite3.Connection, whose: Whose | None, before_ns: int, going: Going, on_deleted: Callable[[int], None]
+) -> Going:
     """The spools first: what the store knows tells which of the spans there are theirs, should this be asked again."""
     gone = Going(going.rows, going.rule)
     for directory in going.spools:
@@ -133,10 +144,10 @@ def _delete(connection: sqlite3.Connection, whose: Whose | None, before_ns: int,
         except OSError as error:
             raise StoreError(f"{directory} cannot be rewritten ({error.strerror or error}); run the same again") from error
     if whose is None:
-        gone.rows = delete_older(connection, before_ns)
+        gone.rows = delete_older(connection, before_ns, on_deleted=on_deleted)
     else:
         theirs.find(connection, whose)
-        gone.rows = theirs.erase(connection)
+        gone.rows = theirs.erase(connection, on_deleted)
     return gone
 
 

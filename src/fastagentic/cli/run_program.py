@@ -36,7 +36,7 @@ PASSED_ON: Final = {"allow_interspersed_args": False, "ignore_unknown_options": 
 
 def run(
     command: Annotated[
-        list[str], typer.Argument(metavar="COMMAND...", help="python app.py, -m module, gunicorn ..., with its arguments.")
+        list[str], typer.Argument(metavar="COMMAND", help="python app.py, -m module, gunicorn ..., with its arguments.")
     ],
     service_name: Annotated[str | None, typer.Option(metavar="NAME", help="Sets OTEL_SERVICE_NAME.")] = None,
     destinations: Annotated[
@@ -51,8 +51,9 @@ def run(
 ) -> None:
     """Run a program under observation, as it is: fastagentic run -- python app.py
 
-    Every Python process that it starts is observed too. Exit status: the program's; 127 when it is not there, 126 when
-    it cannot be run.
+    Every Python process that it starts is observed too.
+
+    Exit status: the program's; 127 when there is no such program, 126 when it cannot be run.
     """
     named = {
         "destinations": destinations,

@@ -39,7 +39,7 @@ _COLUMNS: Final = (
     Column("tokens", rank=7),
     Column("cost"),
     Column("saved", rank=9),
-    Column("hits", rank=6),
+    Column("cache hits", rank=6),
 )
 
 

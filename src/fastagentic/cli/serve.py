@@ -24,11 +24,14 @@ def serve(
     """
     if find_spec("uvicorn") is None or find_spec("fastapi") is None:
         raise ConfigError('fastagentic serve needs uvicorn and FastAPI: pip install "fastagentic[app]"')
-    if ":" not in application:
-        raise ConfigError(f"{application!r} names no application; it takes MODULE:APP, such as main:app")
+    module, _, name = application.partition(":")
+    if not module or not name:
+        raise typer.BadParameter(f"{application!r} is no module with a name in it, such as main:app", param_hint="MODULE:APP")
     if reload and workers > 1:
         raise ConfigError("--reload and --workers exclude each other: a process that starts again is one process")
     import uvicorn
 
     sys.path.insert(0, "")
+    if find_spec(module.partition(".")[0]) is None:
+        raise typer.BadParameter(f"there is no module {module!r} here", param_hint="MODULE:APP")
     uvicorn.run(application, host=host, port=port, reload=reload, workers=workers)

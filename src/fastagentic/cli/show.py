@@ -17,6 +17,7 @@ from fastagentic.store.queries.find_run import find_run
 from fastagentic.store.queries.run_tree import run_tree
 from fastagentic.store.reader import open_store
 
+from . import complete
 from .call_line import call_parts
 from .options import AsJson  # noqa: TC001  # typer reads it at run time
 from .runs import json_run
@@ -37,7 +38,11 @@ _INDENT: Final = 4  # what the guides of a branch take
 def show(
     run_id: Annotated[
         str,
-        typer.Argument(metavar="RUN_ID", help="32 hex digits, a UUID, your own id, or the first 6 digits or more."),
+        typer.Argument(
+            metavar="RUN_ID",
+            help="32 hex digits, a UUID, your own id, or the first 6 digits or more.",
+            autocompletion=complete.runs,
+        ),
     ],
     as_json: AsJson = False,
 ) -> None:

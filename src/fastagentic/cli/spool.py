@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING, Annotated, Final
 import typer
 
 from fastagentic.core import words
-from fastagentic.core.config import AMOUNT, read_amount
 from fastagentic.core.errors import ConfigError, StoreError
 from fastagentic.export.spool.survey import survey
 from fastagentic.store.location import store_home
 
+from . import complete
 from .errors import FAILED, say, stop, told
-from .options import AsJson  # noqa: TC001  # typer reads it at run time
+from .options import AsJson, seconds
 from .tables import Column, print_json, print_table
 
 if TYPE_CHECKING:
@@ -67,7 +67,10 @@ def status(as_json: AsJson = False) -> None:
 @told
 def export(
     destination: Annotated[
-        str | None, typer.Argument(metavar="DESTINATION", help="Of this one alone; a name of `spool status`.")
+        str | None,
+        typer.Argument(
+            metavar="DESTINATION", help="Of this one alone; a name of `spool status`.", autocompletion=complete.destinations
+        ),
     ] = None,
     output: Annotated[str, typer.Option(metavar="FILE", help="The file to add to; - for stdout.")] = "-",
     form: Annotated[Form, typer.Option("--format", help="A JSON request a line, or one protobuf request.")] = Form.JSON,
@@ -94,20 +97,13 @@ def drain(
     """Send what dead processes left to the destinations that the settings name. Exits with 1 when some is left."""
     from .drain import send_what_is_left
 
-    send_what_is_left(_seconds("--timeout", timeout))
+    send_what_is_left(seconds("--timeout", timeout))
     left = [one for one in survey(store_home()) if one.orphaned_spans]
     for one in left:
         say(f"{words.plural(one.orphaned_spans, 'span')} left for {one.name} ({one.address or one.directory.name}).")
     if left:
         stop("not all could be sent; FASTAGENTIC_DESTINATIONS names where, as in the program that made the spans", FAILED)
     say("Nothing is left.")
-
-
-def _seconds(option: str, value: str) -> float:
-    try:
-        return read_amount(value)
-    except ValueError:
-        raise ConfigError.of(option, value, AMOUNT, source="option") from None
 
 
 def _chosen(destination: str | None) -> list[SpoolStatus]:

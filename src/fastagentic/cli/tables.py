@@ -35,7 +35,9 @@ _SHORTEST_KEY: Final = 8
 
 @dataclass(slots=True, frozen=True)
 class Column:
-    """A column: its header, and what it is worth where space is short (0 always stays, the highest goes first)."""
+    """A column: its header, and what it is worth where space is short (0 always stays, the highest goes first, and what
+    shares a rank goes together).
+    """
 
     header: str
     rank: int = 0
@@ -54,8 +56,8 @@ def print_table(columns: Sequence[Column], rows: Sequence[Sequence[str]], footer
     target = console()
     widths = [_widest([column.header, *texts]) for column, texts in zip(columns, _turned(rows, footer), strict=True)]
     shown = list(range(len(columns)))
-    while _width(widths, shown) > target.width and (droppable := [at for at in shown if columns[at].rank]):
-        shown.remove(max(droppable, key=lambda at: columns[at].rank))
+    while _width(widths, shown) > target.width and (least := max(columns[at].rank for at in shown)):
+        shown = [at for at in shown if columns[at].rank != least]
     widths[0] -= max(0, min(_width(widths, shown) - target.width, widths[0] - _SHORTEST_KEY))
     target.print(
         _table(

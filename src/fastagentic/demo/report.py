@@ -47,8 +47,8 @@ NOTHING: Final = "-"
 MOST_EXPENSIVE: Final = 5
 PIPE_WIDTH: Final = 120
 
-COST_HEADERS: Final = ("model", "calls", "errors", "tokens in", "tokens out", "cost", "saved", "hits")
-RUN_HEADERS: Final = ("run", "id", "calls", "errors", "cost", "saved", "took")
+COST_HEADERS: Final = ("model", "calls", "errors", "tokens in", "tokens out", "cost", "saved", "cache hits")
+RUN_HEADERS: Final = ("run", "id", "calls", "errors", "cost", "saved", "duration")
 REAL_AND_PLAYED: Final = (
     "The SDKs, LiteLLM's cache and its Router are real. The model provider is a stand-in, and so are "
     "Portkey's cache hits: it answers in Portkey's headers, since the npm build of the gateway never caches. "
@@ -77,7 +77,7 @@ def _play(target: Console, calls: int, seed: int, wants_gateway: bool) -> Played
         TimeElapsedColumn(),
     )  # fmt: skip
     planned = plan(calls, seed)
-    with Progress(*columns, console=target, transient=True) as progress:
+    with Progress(*columns, console=Console(stderr=True), transient=True, disable=not sys.stderr.isatty()) as progress:
         task = progress.add_task("starting the gateway (the first time: installing it)", total=len(planned.calls))
         with stage(wants_gateway=wants_gateway) as ready:
             _introduce(target, ready)

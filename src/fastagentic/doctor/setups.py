@@ -63,7 +63,8 @@ def _file(path: str) -> str:
     try:
         return Path(path).read_text(encoding="utf-8")
     except (OSError, ValueError) as error:
-        raise ConfigError(f"--config is {path!r}, which cannot be read ({error}); it takes a file, or JSON in quotes") from None
+        why = getattr(error, "strerror", None) or error
+        raise ConfigError(f"--config is {path!r}, which cannot be read ({why}); it takes a file, or JSON in quotes") from None
 
 
 def _keyless(path: str, config: Mapping[str, Any]) -> Iterator[str]:

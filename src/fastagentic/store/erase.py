@@ -17,7 +17,7 @@ from .transaction import transaction
 
 if TYPE_CHECKING:
     import sqlite3
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
 _KEYS: Final = {"spans": ("trace_id", "span_id"), "calls": ("started_ns", "trace_id", "span_id"), "runs": ("run_id",)}
 _ATTRIBUTES: Final = {"user_id": names.USER_ID, "tenant_id": names.TENANT_ID}
@@ -65,13 +65,13 @@ def trace_ids(connection: sqlite3.Connection) -> frozenset[str]:
     return frozenset(trace_id for (trace_id,) in found)
 
 
-def erase(connection: sqlite3.Connection) -> Pruned:
-    """Delete what was found; how much of it was still there.
+def erase(connection: sqlite3.Connection, on_deleted: Callable[[int], None] | None = None) -> Pruned:
+    """Delete what was found; how much of it was still there. `on_deleted` is told of each chunk, how many rows it had.
 
     Raises: sqlite3.Error; what was deleted until then stays deleted, and a repeat finds the rest.
     """
     connection.execute("PRAGMA secure_delete = ON")
-    counts: Mapping[str, int] = {table: _erase(connection, table) for table in ("spans", "calls", "runs")}
+    counts: Mapping[str, int] = {table: _erase(connection, table, on_deleted) for table in ("spans", "calls", "runs")}
     _forget_names(connection)
     connection.executescript("PRAGMA incremental_vacuum; PRAGMA wal_checkpoint(TRUNCATE)")
     return Pruned(counts["spans"], counts["calls"], counts["runs"])
@@ -90,12 +90,15 @@ def _note(connection: sqlite3.Connection, table: str, where: str, parameters: Se
     )
 
 
-def _erase(connection: sqlite3.Connection, table: str) -> int:
+def _erase(connection: sqlite3.Connection, table: str, on_deleted: Callable[[int], None] | None) -> int:
     keys = ", ".join(_KEYS[table])
     found = connection.execute(f"SELECT {keys} FROM temp.erased_{table}").fetchall()  # noqa: S608
     deleted = 0
     for start in range(0, len(found), CHUNK):
-        deleted += _erase_some(connection, table, found[start : start + CHUNK])
+        some = found[start : start + CHUNK]
+        deleted += _erase_some(connection, table, some)
+        if on_deleted is not None:
+            on_deleted(len(some))
     return deleted
 
 

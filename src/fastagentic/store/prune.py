@@ -16,7 +16,7 @@ from .transaction import transaction
 
 if TYPE_CHECKING:
     import sqlite3
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
 CHUNK: Final = 1_000
 _FOLLOWED: Final = {"calls": rollups.changing, "runs": rollups.deleting_runs}
@@ -38,9 +38,15 @@ class Pruned:
         return self.spans + self.calls + self.runs + self.drops
 
 
-def prune(connection: sqlite3.Connection, older_than_ns: int, *, budget_s: float | None = None) -> Pruned:
+def prune(
+    connection: sqlite3.Connection,
+    older_than_ns: int,
+    *,
+    budget_s: float | None = None,
+    on_deleted: Callable[[int], None] | None = None,
+) -> Pruned:
     """Delete all rows older than `older_than_ns` (nanoseconds since the epoch), for about `budget_s` seconds
-    at most.
+    at most. `on_deleted` is told of each chunk, how many rows it had.
 
     Raises: sqlite3.Error; what was deleted until then stays deleted.
     """
@@ -50,6 +56,8 @@ def prune(connection: sqlite3.Connection, older_than_ns: int, *, budget_s: float
     for table in AGE_COLUMN:
         while is_done and (deleted := _prune_chunk(connection, table, older_than_ns)):
             counts[table] += deleted
+            if on_deleted is not None:
+                on_deleted(deleted)
             is_done = deadline is None or time.monotonic() <= deadline
     return Pruned(counts["spans"], counts["calls"], counts["runs"], counts["drops"], is_done)
 

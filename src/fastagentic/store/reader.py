@@ -55,7 +55,7 @@ def told_to_people(path: Path) -> Iterator[None]:
     """Turn what SQLite and the system raise about the file at `path` into a StoreError with advice."""
     try:
         yield
-    except StoreTooNewError:
+    except (StoreTooNewError, BrokenPipeError):  # a broken pipe is that of whoever reads what is printed meanwhile
         raise
     except (sqlite3.Error, OSError) as error:
         fault = fault_of(error, path)

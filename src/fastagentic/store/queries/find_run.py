@@ -71,6 +71,8 @@ def _is_hex(text: str) -> bool:
 def _unknown(connection: sqlite3.Connection, text: str) -> str:
     recent = connection.execute(_RECENT).fetchall()
     near = [row for row in recent if any(_is_near(text, name) for name in row)]
+    if len(text) < SHORTEST_PREFIX and any(run_id.startswith(text.lower()) for run_id, _, _ in recent):
+        return f"no run {text!r}: the first digits of an id are {SHORTEST_PREFIX} or more. `fastagentic runs` lists the runs."
     shown = ", ".join(_told(*row) for row in (near or recent)[:_SHOWN])
     if not shown:
         return f"no run {text!r}: the store has no runs yet."
