@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
 VARIABLE: Final = re.compile(r"\bFASTAGENTIC_[A-Z]+(?:_[A-Z]+)*\b")
 OPTION: Final = re.compile(r"`(--?[a-z][a-z-]*)`")
-NAME: Final = re.compile(r"(?:gen_ai|fastagentic)\.[a-z_.]*[a-z]")
+NAME: Final = re.compile(r"(?:gen_ai|fastagentic)\.[a-z0-9_.]*[a-z0-9]")
 FINDING: Final = re.compile(r"`([a-z]+(?:-[a-z]+)+)`")
 SERIES: Final = re.compile(r"\b(?:fastagentic|gen_ai)_\w+_(?:total|bucket|sum|count)\b")
 TYPED: Final = re.compile(r"(?:`|^\$ |^)fastagentic ([a-z]+(?: [^`\n]*)?)", re.MULTILINE)
@@ -221,7 +221,7 @@ def pointed_to(text: str) -> set[str]:
 
 def names_said(text: str) -> set[str]:
     """Attributes and metrics in backticks; what only the conventions have, and what is Python, is no name of ours."""
-    written = {span for span in spans(text, r"[a-z_]+(?:\.[a-z_]+)+") if span in ON_THE_WIRE or NAME.fullmatch(span)}
+    written = {span for span in spans(text, r"[a-z_]+(?:\.[a-z0-9_]+)+") if span in ON_THE_WIRE or NAME.fullmatch(span)}
     return written - (CONVENTIONS - ON_THE_WIRE) - {"fastagentic.core.names", "fastagentic.run"}
 
 

@@ -46,7 +46,7 @@ def test_a_name_on_the_wire_is_written_in_one_module() -> None:
         if path != PACKAGE / "core/names.py"
         for node in ast.walk(ast.parse(path.read_text()))
         if isinstance(node, ast.Constant) and isinstance(node.value, str)
-        if re.fullmatch(r"(gen_ai|fastagentic)\.[a-z_.]+", node.value) and node.value not in modules
+        if re.fullmatch(r"(gen_ai|fastagentic)\.[a-z0-9_.]+", node.value) and node.value not in modules
     }
 
     assert {pair for pair in elsewhere if pair[1] not in NO_TELEMETRY} == set()

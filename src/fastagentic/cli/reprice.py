@@ -17,7 +17,7 @@ from fastagentic.store.reader import open_store, open_to_write
 from fastagentic.store.reprice import Price, correct, count, differences
 
 from .errors import say
-from .options import AsJson, moment_ago
+from .options import AsJson, Since, in_words, moment_ago
 from .progress import bar
 from .tables import Column, print_json, print_table
 
@@ -39,9 +39,7 @@ _COLUMNS: Final = (
 
 
 def reprice(
-    since: Annotated[
-        str, typer.Option("--since", metavar="TIME", help="Calls started how far back: 24h, 7d, 2w, or all.")
-    ] = "7d",
+    since: Since = "7d",
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only show the difference.")] = False,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
     as_json: AsJson = False,
@@ -95,7 +93,7 @@ def _sorted(found: dict[str, Difference]) -> list[tuple[str, Difference]]:
 
 def _print(found: dict[str, Difference], since: str) -> None:
     if not found:
-        say(f"Every call since {since} has the price that the rules of now say, or one that they do not know better.")
+        say(f"Every call {in_words(since)} has the price that the rules of now say, or one that they do not know better.")
         return
     rows = [_row(model, one) for model, one in _sorted(found)]
     print_table(_COLUMNS, rows, _row("total", _total(found)))
