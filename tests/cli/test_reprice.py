@@ -68,7 +68,7 @@ def test_where_nothing_is_known_better_it_says_so(cli: Cli, filled: Path) -> Non
     result = cli("reprice")
 
     assert (result.exit_code, result.stdout) == (0, "")
-    assert "Every call since 7d has the price that the rules of now say" in result.stderr
+    assert "Every call in the last 7d has the price that the rules of now say" in result.stderr
 
 
 @pytest.mark.usefixtures("prices")
