@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from fastagentic.core import words
 from fastagentic.gateways import portkey
 
 from .finding import Told, calls_in_words
@@ -15,6 +16,11 @@ if TYPE_CHECKING:
 
 WAITS_NS: Final = 60_000_000_000
 """What is older than a minute waits because somebody did not take it."""
+NEARLY: Final = 0.8
+"""The part of a limit from which on somebody should know."""
+LARGE_BYTES: Final = 5 * 10**9
+"""Some three million calls: 1,000,000 were seen to take 1.75 GB."""
+METRICS_EXPORTER: Final = "OTEL_METRICS_EXPORTER"
 PUBLIC_KEY, SECRET_KEY = "LANGFUSE_PUBLIC_KEY", "LANGFUSE_SECRET_KEY"
 
 
@@ -78,6 +84,48 @@ def spans_wait(evidence: Evidence) -> Iterator[Told]:
                 f"{spool.endpoint or 'the destination'} is down, or does not take the key",
                 "Mend the destination; `fastagentic spool drain` sends what ended processes left. Nothing is lost meanwhile.",
             )
+
+
+def spool_fills(evidence: Evidence) -> Iterator[Told]:
+    """Spans that will soon be given up: what waits is near one of its limits."""
+    for spool in evidence.spools:
+        limit = (evidence.spool_max_bytes or 0) * max(1, spool.alive)
+        if limit and spool.size_bytes > NEARLY * limit:
+            yield Told(
+                f"{spool.name}: {words.size(spool.size_bytes)} wait on disk, of {words.size(limit)} that may",
+                "beyond that the oldest spans are given up",
+                "Mend the destination, or give it more room: FASTAGENTIC_SPOOL_MAX_SIZE.",
+            )
+        age_s = 0.0 if spool.oldest_ns is None else (evidence.now_ns - spool.oldest_ns) / 1e9
+        if spool.spans and evidence.spool_max_age_s and NEARLY * evidence.spool_max_age_s < age_s:
+            yield Told(
+                f"{spool.name}: the oldest span has waited for {words.duration(age_s)}",
+                f"after {words.duration(evidence.spool_max_age_s)} it is given up",
+                f"Mend the destination, or wait for longer: FASTAGENTIC_SPOOL_MAX_AGE. `fastagentic spool export {spool.name}` "
+                "writes what waits to a file.",
+            )
+
+
+def metrics_stay(evidence: Evidence) -> Iterator[Told]:
+    """Spans go to an OTLP backend, and its metrics were switched off."""
+    chosen = {one.strip().lower() for one in evidence.environ.get(METRICS_EXPORTER, "").split(",") if one.strip()}
+    if chosen and "otlp" not in chosen and any(one.partition("=")[0] == "otlp" for one in evidence.destinations):
+        yield Told(
+            "spans go to an OTLP backend, and metrics do not",
+            f"{METRICS_EXPORTER} is {', '.join(sorted(chosen))}: dashboards and alerts that live on metrics stay empty",
+            f"Unset {METRICS_EXPORTER}, unless a MeterProvider of your own exports them.",
+        )
+
+
+def store_is_large(evidence: Evidence) -> Iterator[Told]:
+    """A store that has grown to what a person would like to know of."""
+    if evidence.store_bytes > LARGE_BYTES:
+        yield Told(
+            f"the local store takes {words.size(evidence.store_bytes)}",
+            "it keeps every call for as long as FASTAGENTIC_KEEP says, 30 days unless said",
+            "`fastagentic prune --keep 7d` deletes what is older now, a smaller FASTAGENTIC_KEEP from now on; "
+            "`fastagentic export` takes it elsewhere before.",
+        )
 
 
 def langfuse_keys(evidence: Evidence) -> Iterator[Told]:

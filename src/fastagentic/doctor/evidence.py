@@ -5,9 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple
 
+from fastagentic.core.budget import NO_BUDGETS
+
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
+    from fastagentic.core.budget import Budgets
     from fastagentic.export.spool.survey import SpoolStatus
     from fastagentic.gateways.portkey_config import PortkeyConfig, Target
     from fastagentic.store.queries.reliability import Group, LostAttempts, Request
@@ -69,6 +72,15 @@ class Evidence:
     store_problem: str | None = None
     has_store: bool = False
     spools: tuple[SpoolStatus, ...] = ()
+    spool_max_bytes: int | None = None
+    """What may wait on disk for one destination, of one process; None: not known."""
+    spool_max_age_s: float | None = None
+    """How long; None: without end, or not known."""
+    store_bytes: int = 0
+    destinations: tuple[str, ...] = ()
+    """As the settings and the environment name them; a program may name others."""
+    budgets: Budgets = NO_BUDGETS
+    budget_ledger: str | None = None
     now_ns: int = 0
     versions: Mapping[str, str | None] = field(default_factory=dict)
     """Package -> its version, None where it is not installed."""

@@ -9,6 +9,7 @@ from importlib import metadata
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
 
+from fastagentic.core.budget import NO_BUDGETS
 from fastagentic.core.config import effective
 from fastagentic.core.errors import FastagenticError, StoreError
 from fastagentic.export.destination import Later, Malformed, Payload
@@ -37,6 +38,8 @@ def gather(
     portkey = tuple(setup for setup in setups if isinstance(setup, PortkeySetup))
     litellm = tuple(setup for setup in setups if isinstance(setup, LiteLLMSetup))
     stored = _stored(store_path(), since_ns)
+    settings = effective()
+    held = {one.name: one.value for one in settings if one.problem is None}
     return Evidence(
         portkey=portkey,
         litellm=litellm,
@@ -44,7 +47,12 @@ def gather(
         spools=tuple(survey(store_home())),
         now_ns=time.time_ns(),
         versions={name: _version(name) for name in PACKAGES},
-        settings_problems=tuple(one.problem for one in effective() if one.problem is not None),
+        settings_problems=tuple(one.problem for one in settings if one.problem is not None),
+        spool_max_bytes=held.get("spool_max_size"),
+        spool_max_age_s=held.get("spool_max_age"),
+        destinations=tuple(held.get("destinations") or ()),
+        budgets=held.get("budgets") or NO_BUDGETS,
+        budget_ledger=held.get("budget_ledger"),
         environ=dict(os.environ),
         reaches=tuple(_reaches(setups, stored.get("groups", ()))) if network else (),
         langfuse_answer=_ask_langfuse() if network else "",
@@ -64,6 +72,7 @@ def _stored(path: Path, since_ns: int | None) -> dict[str, Any]:
                 "requests": tuple(requests(connection, since_ns)),
                 "unpriced": whole.unpriced,
                 "store_drops": whole.drops,
+                "store_bytes": whole.size_bytes,
             }
     except StoreError as error:
         return {"has_store": True, "store_problem": str(error)}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from . import cache, delivery, environment, fallbacks, latency
+from . import budgets, cache, delivery, environment, fallbacks, latency
 from .finding import DOCS, Finding, Rule, Severity, Symptom, calls_in_words
 
 if TYPE_CHECKING:
@@ -49,11 +49,17 @@ RULES: Final = (
     Rule("gateway-unreachable", PROBLEM, LATENCY, latency.gateway_unreachable),
     Rule("gateway-far", ADVICE, LATENCY, latency.gateway_far),
     Rule("models-unpriced", WARNING, COST, delivery.models_unpriced),
+    Rule("budget-ledger-per-process", WARNING, COST, budgets.ledger_of_each_process),
+    Rule("budget-refused-calls", WARNING, COST, budgets.calls_refused),
+    Rule("budget-misses-unpriced", WARNING, COST, budgets.unpriced_calls_pass),
     Rule("store-fault", PROBLEM, DELIVERY, delivery.store_problem),
     Rule("store-lost-spans", PROBLEM, DELIVERY, delivery.store_lost),
     Rule("spans-lost", PROBLEM, DELIVERY, delivery.spans_lost),
     Rule("spans-refused", PROBLEM, DELIVERY, delivery.spans_refused),
     Rule("spans-wait", WARNING, DELIVERY, delivery.spans_wait),
+    Rule("spool-nearly-full", WARNING, DELIVERY, delivery.spool_fills),
+    Rule("metrics-not-sent", ADVICE, DELIVERY, delivery.metrics_stay),
+    Rule("store-large", ADVICE, DELIVERY, delivery.store_is_large),
     Rule("langfuse-keys", PROBLEM, DELIVERY, delivery.langfuse_keys),
     Rule("langfuse-refuses", PROBLEM, DELIVERY, delivery.langfuse_refuses),
     Rule("nothing-observed", ADVICE, DELIVERY, delivery.nothing_observed),
