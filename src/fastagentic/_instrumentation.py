@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 import time
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from opentelemetry import trace as otel_trace
 
@@ -16,7 +16,7 @@ from .budgets.guard import Guard
 from .budgets.metrics import BudgetMetrics
 from .clients import CLIENTS
 from .clients._patch import Patches
-from .core.config import DEFAULT, resolved, setting
+from .core.config import ARGUMENT, DEFAULT, resolved, setting
 from .core.environment import CAPTURE, captures_events, chosen_destinations, is_without_telemetry
 from .core.errors import ConfigError
 from .export.chosen import Terms, choose
@@ -36,7 +36,7 @@ from .observe.threads import ThreadContext
 from .pricing import Pricing
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from opentelemetry.context import Context
     from opentelemetry.trace import SpanContext
@@ -48,12 +48,21 @@ if TYPE_CHECKING:
     from .store.ledger import LocalLedger
 
 
+OBJECTS: Final[Mapping[str, tuple[Callable[[Any], bool], str]]] = {
+    "redact": (callable, "a function from text to text"),
+    "tracer_provider": (lambda given: hasattr(given, "get_tracer"), "a TracerProvider of OpenTelemetry's"),
+    "meter_provider": (lambda given: hasattr(given, "get_meter"), "a MeterProvider of OpenTelemetry's"),
+}
+"""Arguments that no variable and no file can give: how one is known, and what it is."""
+
+
 class Instrumentation:
     """All that one `instrument()` put in place."""
 
     def __init__(self, arguments: dict[str, Any]) -> None:
         self.arguments = arguments
         self.is_provisional = False
+        _check_objects(arguments)
         if is_without_telemetry(os.environ):
             arguments = arguments | NO_TELEMETRY
         observed = _chosen("clients", arguments, tuple(CLIENTS))
@@ -172,6 +181,14 @@ def chosen_by_settings(arguments: Mapping[str, Any], *, is_ours: bool = True) ->
         keep_s=setting("keep"),
     )
     return choose(asked, terms, named.source)
+
+
+def _check_objects(arguments: Mapping[str, Any]) -> None:
+    """Raises: ConfigError that names the argument: found later, it would be a failure in every call."""
+    for name, (is_one, accepted) in OBJECTS.items():
+        given = arguments.get(name)
+        if given is not None and not is_one(given):
+            raise ConfigError.of(name, given, accepted, source=ARGUMENT)
 
 
 def _chosen(name: str, arguments: Mapping[str, Any], known: tuple[str, ...]) -> tuple[str, ...]:

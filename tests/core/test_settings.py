@@ -251,3 +251,20 @@ def test_the_effective_settings_are_all_there_with_a_bad_one_as_it_was_written(f
     assert (found["destinations"].value, found["destinations"].source) == (("otlp",), "OTEL_EXPORTER_OTLP_ENDPOINT")
     assert found["exit_timeout"].value == "soon"
     assert "exit_timeout (FASTAGENTIC_EXIT_TIMEOUT) is 'soon'" in str(found["exit_timeout"].problem)
+
+
+@pytest.mark.parametrize(
+    ("name", "accepted"),
+    [
+        ("redact", "a function from text to text"),
+        ("tracer_provider", "a TracerProvider of OpenTelemetry's"),
+        ("meter_provider", "a MeterProvider of OpenTelemetry's"),
+    ],
+)
+def test_an_argument_that_is_no_such_object_is_told_at_once(name: str, accepted: str) -> None:
+    import fastagentic
+
+    with pytest.raises(ConfigError, match=rf"{name} \(argument of instrument\(\)\) is 'wrong'; it takes {accepted}"):
+        fastagentic.instrument(**{name: "wrong"})
+
+    fastagentic.instrument(destinations=[])  # nothing of the first attempt stands

@@ -12,4 +12,4 @@ NEEDED: Final = ("fastapi", "sse_starlette", "anyio", "limits", "tenacity")
 
 for _package in NEEDED:
     if find_spec(_package) is None:
-        raise ImportError(f'App and agent_endpoint need {_package}, which is not installed: pip install "fastagentic[app]"')
+        raise ImportError(f"App and agent_endpoint need {_package}, which is not installed: pip install 'fastagentic[app]'")

@@ -91,6 +91,6 @@ def _redis() -> Any:
     try:
         import redis
     except ImportError:
-        message = "budget_ledger is a Redis and redis-py is not installed: pip install 'fastagentic[redis]'"
+        message = "a budget_ledger in Redis needs redis, which is not installed: pip install 'fastagentic[redis]'"
         raise ConfigError(message) from None
     return redis

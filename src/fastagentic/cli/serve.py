@@ -22,8 +22,9 @@ def serve(
 
     The module is looked for in the current directory first.
     """
-    if find_spec("uvicorn") is None or find_spec("fastapi") is None:
-        raise ConfigError('fastagentic serve needs uvicorn and FastAPI: pip install "fastagentic[app]"')
+    for package in ("uvicorn", "fastapi"):
+        if find_spec(package) is None:
+            raise ConfigError(f"serve needs {package}, which is not installed: pip install 'fastagentic[app]'")
     module, _, name = application.partition(":")
     if not module or not name:
         raise typer.BadParameter(f"{application!r} is no module with a name in it, such as main:app", param_hint="MODULE:APP")

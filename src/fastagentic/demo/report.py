@@ -66,7 +66,7 @@ def report(*, calls: int, seed: int, home: Path | None, wants_gateway: bool) -> 
         played = _play(target, calls, seed, wants_gateway)
         _tell(target, played, started_ns, chosen)
     except FastagenticError as error:
-        target.print(str(error), style="red", markup=False)
+        print(f"fastagentic: {error}", file=sys.stderr)
         return 1
     return 0
 

@@ -43,8 +43,8 @@ def require_clients() -> None:
     """Raise `ClientsMissing`, naming the extras to install, unless both clients can be imported."""
     missing = [extra for extra, modules in MODULES.items() if any(importlib.util.find_spec(name) is None for name in modules)]
     if missing:
-        extras = ",".join(missing)
-        raise ClientsMissing(f"the demo needs the real clients: pip install 'fastagentic[{extras}]'")
+        modules = " and ".join(name for extra in missing for name in MODULES[extra])
+        raise ClientsMissing(f"the demo needs {modules}, not all installed: pip install 'fastagentic[{','.join(missing)}]'")
 
 
 class PortkeyRoutes:

@@ -159,4 +159,5 @@ def _litellm() -> Any:
     try:
         return importlib.import_module("litellm")
     except ImportError as error:
-        raise ImportError("LiteLLMGateway's client is LiteLLM itself: pip install 'fastagentic[litellm]'") from error
+        message = "LiteLLMGateway's client needs litellm, which is not installed: pip install 'fastagentic[litellm]'"
+        raise ImportError(message) from error

@@ -212,4 +212,5 @@ def _sdk() -> Any:
     try:
         return importlib.import_module("portkey_ai")
     except ImportError as error:
-        raise ImportError("PortkeyGateway's clients are Portkey's own: pip install 'fastagentic[portkey]'") from error
+        message = "PortkeyGateway's clients need portkey_ai, which is not installed: pip install 'fastagentic[portkey]'"
+        raise ImportError(message) from error

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from .tables import Row, Table
 
-MISSING: Final = "Parquet needs pyarrow, which the extra brings: pip install 'fastagentic[parquet]'"
+MISSING: Final = "Parquet needs pyarrow, which is not installed: pip install 'fastagentic[parquet]'"
 SCHEMA: Final = b"fastagentic.schema"  # in a file's metadata
 _DIGITS: Final = 6
 _SUFFIX: Final = ".parquet"
