@@ -13,6 +13,7 @@ import pytest
 from fastagentic import instrument
 from fastagentic.core import names
 from fastagentic.core.config import SETTINGS
+from fastagentic.core.environment import HONOURED
 from tests.project.places import DATA, DOCS, PACKAGE
 
 from .pages import PAGES, code_spans, named
@@ -65,6 +66,14 @@ def test_every_variable_that_is_read_is_documented() -> None:
     written = "\n".join(page.read_text() for page in PAGES)
 
     assert not {name for name in re.findall(r"\b(?:FASTAGENTIC|OTEL)_[A-Z_]+\b", source) if name not in written}
+
+
+def test_a_variable_of_others_that_is_read_is_in_the_table_of_those_that_are_heeded() -> None:
+    """Which `fastagentic status --config` prints."""
+    source = "\n".join(path.read_text() for path in PACKAGE.rglob("*.py"))
+    table = {spelling for row in HONOURED for spelling in row.spellings}
+
+    assert set(re.findall(r"[\"'`]((?:OTEL|LANGFUSE)_[A-Z_]+)[\"'`]", source)) <= table
 
 
 @pytest.mark.parametrize("setting", SETTINGS.values(), ids=list(SETTINGS))
