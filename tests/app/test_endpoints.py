@@ -456,7 +456,7 @@ def test_without_the_extra_the_error_names_it(monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.setattr(importlib.util, "find_spec", lambda name, *rest: None if name == "limits" else found(name, *rest))
     monkeypatch.delitem(sys.modules, "fastagentic.app")
 
-    with pytest.raises(ImportError, match=r'pip install "fastagentic\[app\]"'):
+    with pytest.raises(ImportError, match=r"limits, which is not installed: pip install 'fastagentic\[app\]'"):
         importlib.import_module("fastagentic.app")
 
 
