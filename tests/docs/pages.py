@@ -14,6 +14,7 @@ README = REPO / "README.md"
 PAGES = [README, *sorted(DOCS.rglob("*.md"))]
 ELSEWHERE = {
     DOCS / "recipes/langchain.md": "langchain",
+    DOCS / "recipes/dspy.md": "dspy",
     DOCS / "recipes/celery.md": "celery",
     DOCS / "coming-from/openinference.md": "coexistence",
     DOCS / "coming-from/openllmetry.md": "coexistence",

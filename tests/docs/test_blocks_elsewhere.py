@@ -28,6 +28,7 @@ BY_FRAMEWORK = {framework.environment.name: framework.environment for framework 
 LITELLM = Environment("litellm-alone", ("litellm",))
 ENVIRONMENTS = {
     "langchain": BY_FRAMEWORK["langchain"],
+    "dspy": BY_FRAMEWORK["dspy"],
     "celery": Environment("celery", ("celery==5.7.0", "litellm")),
     "coexistence": COEXISTENCE,
     "litellm-alone": LITELLM,

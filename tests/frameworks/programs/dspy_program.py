@@ -9,6 +9,7 @@ import fastagentic
 
 fastagentic.instrument()
 
+# OPENAI_BASE_URL is set, so DSPy asks through LiteLLM; without it, it would with engine="litellm" alone (docs/recipes/dspy.md).
 dspy.configure(lm=dspy.LM("openai/gpt-4o-mini"))
 
 
