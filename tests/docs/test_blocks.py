@@ -6,6 +6,7 @@ The blocks of a page share names.
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -14,6 +15,8 @@ from pytest_examples import find_examples
 from .pages import ELSEWHERE, PAGES, TUTORIALS, named
 
 if TYPE_CHECKING:
+    import inspect
+    from collections.abc import Sequence
     from pathlib import Path
 
     from pytest_examples import EvalExample
@@ -22,16 +25,32 @@ if TYPE_CHECKING:
 HERE = [page for page in PAGES if page not in {*ELSEWHERE, *TUTORIALS}]
 
 
+def promised(page: Path) -> list[str]:
+    """The lines that the page says its blocks print, in order; those too long for a comment are not among them."""
+    return [line for example in find_examples(page) for line in re.findall(r"^ *#> (.*)$", example.source, re.MULTILINE)]
+
+
 @pytest.mark.parametrize("page", HERE, ids=named)
 def test_the_blocks_of_a_page_run(
     page: Path, eval_example: EvalExample, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.chdir(tmp_path)
     known: dict[str, Any] = {}
+    printed: list[str] = []
+
+    def hear(file: Path, frame: inspect.FrameInfo, values: Sequence[object]) -> bool:
+        printed.extend(" ".join(map(str, values)).splitlines())
+        return file.samefile(frame.filename)
+
+    eval_example.include_print = hear
     for example in find_examples(page):
         assert not example.prefix_settings(), f"{example}: no block is skipped or treated on its own"
         run = eval_example.run_print_update if eval_example.update_examples else eval_example.run_print_check
         known |= run(example, module_globals=dict(known), rewrite_assertions=False)
+
+    # What a function of an earlier block prints, pytest-examples holds against no block.
+    rest = iter(printed)
+    assert [line for line in promised(page) if line not in rest] == []
 
 
 def test_there_are_blocks(capsys: pytest.CaptureFixture[str]) -> None:
