@@ -13,9 +13,9 @@ from opentelemetry.proto.trace.v1.trace_pb2 import ScopeSpans
 from fastagentic.export.delivery import Delivery
 from fastagentic.export.destinations.otlp import OTLPDestination
 from fastagentic.export.encode import request
-from fastagentic.export.erasing import count, erase, forget_settled
+from fastagentic.export.erasing import Erased, count, erase, forget_settled
 from fastagentic.export.record import SCORE, Frame, Record
-from fastagentic.export.rules import Rule, without
+from fastagentic.export.rules import Rule, digest, without
 from fastagentic.export.spool import Spool, notes
 from fastagentic.export.spool.survey import status_of, waiting_records
 
@@ -124,18 +124,27 @@ def test_what_is_no_span_is_left_alone() -> None:
 def test_what_a_dead_process_left_is_rewritten_and_the_bytes_are_gone(tmp_path: Path) -> None:
     left_by_the_dead(tmp_path, "u-1,u-2", "u-2", "u-1")
 
-    assert count(tmp_path, of("u-1")) == (2, 0, 0)
-    assert erase(tmp_path, of("u-1")) == (2, 0, 0)
+    assert count(tmp_path, of("u-1")) == Erased(2, 0, 0)
+    assert erase(tmp_path, of("u-1")) == Erased(2, 0, 0)
     assert sorted(names(waiting_records(tmp_path))) == ["of u-2", "of u-2"]
     assert not [path for path in tmp_path.glob("*/*.seg") if b"u-1" in path.read_bytes()]
     assert status_of(tmp_path).spans == 2
+
+
+def test_scores_are_counted_among_the_spans(tmp_path: Path) -> None:
+    spool = Spool(tmp_path, max_bytes=1 << 30, max_age_s=None, on_dropped=print)
+    for one in (record("u-1", "u-2"), score(TRACE), score("cd" * 16)):
+        spool.append(one)
+
+    assert count(tmp_path, of("u-1", TRACE)) == Erased(held=2, scores=1)
+    spool.close()
 
 
 def test_asking_again_finds_nothing(tmp_path: Path) -> None:
     left_by_the_dead(tmp_path, "u-1,u-2")
     erase(tmp_path, of("u-1"))
 
-    assert erase(tmp_path, of("u-1")) == (0, 0, 0)
+    assert erase(tmp_path, of("u-1")) == Erased(0, 0, 0)
 
 
 @pytest.mark.parametrize("step", ["append", "acknowledge"])
@@ -152,7 +161,7 @@ def test_stopped_half_way_no_span_of_others_is_missing_and_asking_again_does_the
         with pytest.raises(KeyboardInterrupt):
             erase(tmp_path, of("u-1"))
     assert {"of u-2", "of u-3"} <= set(names(waiting_records(tmp_path)))
-    assert ruled(tmp_path) == ["u-1"]
+    assert ruled(tmp_path) == [digest("u-1")]
 
     erase(tmp_path, of("u-1"))
     assert set(names(waiting_records(tmp_path))) == {"of u-2", "of u-3"}
@@ -166,7 +175,7 @@ def test_a_request_that_was_refused_is_written_again_without_them(tmp_path: Path
     for users in (("u-1", "u-2"), ("u-1",)):
         notes.set_aside(tmp_path, request([record(*users)]).body, len(users), "400")
 
-    assert erase(tmp_path, of("u-1")) == (0, 0, 2)
+    assert erase(tmp_path, of("u-1")) == Erased(0, 0, 2)
     (left,) = notes.aside(tmp_path)
     found = ExportTraceServiceRequest.FromString(left.path.read_bytes())
     assert (left.spans, found.resource_spans[0].scope_spans[0].spans[0].name) == (1, "of u-2")
@@ -181,7 +190,7 @@ def test_a_living_process_leaves_them_out_when_its_backend_is_back(tmp_path: Pat
             delivery.put(record(*users))
         receiver.wait_for(lambda one: one.request_count)
 
-        assert erase(tmp_path, of("u-1")) == (0, 2, 0)
+        assert erase(tmp_path, of("u-1")) == Erased(0, 2, 0)
         receiver.mode = "ok"
         assert delivery.close(10)
 
@@ -194,7 +203,7 @@ def test_who_takes_over_leaves_them_out_as_well(tmp_path: Path) -> None:
     process = start(LEAVE, tmp_path, "u-1,u-2")
     assert process.stdout is not None
     assert process.stdout.readline() == "written\n"
-    assert erase(tmp_path, of("u-1")) == (0, 1, 0)
+    assert erase(tmp_path, of("u-1")) == Erased(0, 1, 0)
     kill(process)
 
     with Receiver() as receiver:

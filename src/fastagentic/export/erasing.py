@@ -12,7 +12,7 @@ import time
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from .destination import Payload
-from .rules import as_json, from_json, without
+from .rules import as_json, from_json, scores_in, without
 from .spool import Spool, notes, ownership
 from .spool.recovery import owner_directories
 from .spool.survey import segment_records, status_of
@@ -39,6 +39,8 @@ class Erased(NamedTuple):
     """Of living processes: left out when they are sent, and their bytes go with the segment."""
     refused: int = 0
     """Refused by the destination and set aside: deleted."""
+    scores: int = 0
+    """How many of all these are scores."""
 
     @property
     def spans(self) -> int:
@@ -48,16 +50,17 @@ class Erased(NamedTuple):
 
 def count(directory: Path, rule: Rule) -> Erased:
     """How many spans of a spool a rule is about. Changes nothing."""
-    waiting = held = 0
+    waiting = held = scores = 0
     for owner in owner_directories(directory):
-        taken = sum(_taken(record, rule) for record in segment_records(owner))
+        taken, among = _taken(segment_records(owner), rule)
         with contextlib.suppress(OSError):
             if ownership.is_alive(owner):
                 held += taken
             else:
                 waiting += taken
+            scores += among
     refused = sum(one.spans - rest.spans for one, rest in _aside_without(directory, rule))
-    return Erased(waiting, held, refused)
+    return Erased(waiting, held, refused, scores)
 
 
 def erase(directory: Path, rule: Rule) -> Erased:
@@ -112,9 +115,15 @@ def _move(spool: Spool, kept: Iterable[tuple[Position, Record | None]]) -> None:
     spool.acknowledge(*moved)
 
 
-def _taken(record: Record, rule: Rule) -> int:
-    rest = without(record, [rule])
-    return record.spans - (0 if rest is None else rest.spans)
+def _taken(records: Iterable[Record], rule: Rule) -> tuple[int, int]:
+    """How many spans of these a rule is about, and how many of those are scores."""
+    spans = scores = 0
+    for record in records:
+        rest = without(record, [rule])
+        if rest is not record:
+            spans += record.spans - (0 if rest is None else rest.spans)
+            scores += scores_in(record) - scores_in(rest)
+    return spans, scores
 
 
 def _aside_without(directory: Path, rule: Rule) -> Iterable[tuple[notes.Aside, Payload]]:

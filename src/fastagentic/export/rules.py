@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import json
 import os
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from .record import SCORE
 from .spool import notes
@@ -18,11 +19,14 @@ if TYPE_CHECKING:
     from .record import Record
 
 
+DIGEST: Final = "sha256:"
+
+
 @dataclass(slots=True, frozen=True)
 class Rule:
     """Spans that ended before a time and bear these attributes; or bear none of them, and belong to one of the traces.
 
-    Without attributes it is about all spans that ended before the time.
+    Without attributes it is about all spans that ended before the time. Values may be the ids themselves or their `digest`.
     """
 
     before_ns: int
@@ -37,7 +41,7 @@ class Rule:
         if SCORE in own:  # a score is a span of one attribute, which names the trace
             return not self.attributes or _trace_of(own[SCORE]) in self.trace_ids
         if own or not self.attributes:
-            return all(own.get(name) == value for name, value in self.attributes.items())
+            return all(name in own and _is(own[name], value) for name, value in self.attributes.items())
         return span.trace_id.hex() in self.trace_ids
 
 
@@ -55,6 +59,15 @@ def without(record: Record, rules: Iterable[Rule]) -> Record | None:
         return record
     body = ScopeSpans(spans=kept).SerializeToString()
     return replace(record, body=body, spans=len(kept)) if kept else None
+
+
+def scores_in(record: Record | None) -> int:
+    """How many of a record's spans are scores."""
+    from opentelemetry.proto.trace.v1.trace_pb2 import ScopeSpans
+
+    if record is None or SCORE.encode() not in record.body:
+        return 0
+    return sum(span.attributes[0].key == SCORE for span in ScopeSpans.FromString(record.body).spans if span.attributes)
 
 
 class Rules:
@@ -83,9 +96,19 @@ def _trace_of(score: str) -> str:
     return ""
 
 
+def digest(value: str) -> str:
+    """What stands for an id in a file that is there to have it forgotten."""
+    return f"{DIGEST}{hashlib.sha256(value.encode(errors='replace')).hexdigest()}"
+
+
+def _is(own: str, value: str) -> bool:
+    return own == value or (value.startswith(DIGEST) and digest(own) == value)
+
+
 def as_json(rule: Rule) -> dict[str, Any]:
-    """As it lies beside the segments."""
-    return {"before_ns": rule.before_ns, "attributes": dict(rule.attributes), "trace_ids": sorted(rule.trace_ids)}
+    """As it lies beside the segments, without naming anybody."""
+    attributes = {name: digest(value) for name, value in rule.attributes.items()}
+    return {"before_ns": rule.before_ns, "attributes": attributes, "trace_ids": sorted(rule.trace_ids)}
 
 
 def from_json(found: Any) -> Rule | None:

@@ -1,7 +1,7 @@
 """Deleting what belongs to a user or a tenant, and nothing else, in small transactions. For `fastagentic prune --user`.
 
-A span is theirs when it says so; one that says nothing is when its run is theirs. What is deleted is overwritten on disk, and
-the file gives the space back.
+A span is theirs when it says so; one that says nothing is when its run is theirs. A run is theirs when its outermost span says
+so; what says in it that it is another's stays. What is deleted is overwritten on disk; `rewrite.py` leaves no copy.
 """
 
 from __future__ import annotations
@@ -18,6 +18,8 @@ from .transaction import transaction
 if TYPE_CHECKING:
     import sqlite3
     from collections.abc import Callable, Mapping, Sequence
+
+    OnDeleted = Callable[[int], None]
 
 _KEYS: Final = {"spans": ("trace_id", "span_id"), "calls": ("started_ns", "trace_id", "span_id"), "runs": ("run_id",)}
 _ATTRIBUTES: Final = {"user_id": names.USER_ID, "tenant_id": names.TENANT_ID}
@@ -65,7 +67,12 @@ def trace_ids(connection: sqlite3.Connection) -> frozenset[str]:
     return frozenset(trace_id for (trace_id,) in found)
 
 
-def erase(connection: sqlite3.Connection, on_deleted: Callable[[int], None] | None = None) -> Pruned:
+def run_ids(connection: sqlite3.Connection) -> frozenset[str]:
+    """The runs that were found."""
+    return frozenset(run_id for (run_id,) in connection.execute("SELECT run_id FROM temp.erased_runs"))
+
+
+def erase(connection: sqlite3.Connection, on_deleted: OnDeleted | None = None) -> Pruned:
     """Delete what was found; how much of it was still there. `on_deleted` is told of each chunk, how many rows it had.
 
     Raises: sqlite3.Error; what was deleted until then stays deleted, and a repeat finds the rest.
@@ -90,7 +97,7 @@ def _note(connection: sqlite3.Connection, table: str, where: str, parameters: Se
     )
 
 
-def _erase(connection: sqlite3.Connection, table: str, on_deleted: Callable[[int], None] | None) -> int:
+def _erase(connection: sqlite3.Connection, table: str, on_deleted: OnDeleted | None) -> int:
     keys = ", ".join(_KEYS[table])
     found = connection.execute(f"SELECT {keys} FROM temp.erased_{table}").fetchall()  # noqa: S608
     deleted = 0
