@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import signal
-import sqlite3
 import subprocess
 import sys
 from random import Random
@@ -26,6 +25,7 @@ from tests.export.test_erasing import left_by_the_dead, names, record
 from tests.store.build import RUN_ID, ask, count, priced, run, store, writer
 
 if TYPE_CHECKING:
+    import sqlite3
     from collections.abc import Iterator
     from pathlib import Path
 
