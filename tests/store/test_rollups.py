@@ -153,8 +153,8 @@ def test_what_is_kept_follows_repeats_changes_and_deletions(
 def test_a_refused_span_is_not_counted(tmp_path: Path) -> None:
     path = tmp_path / "store.db"
     file = StoreFile(path, busy_s=1)
-    bad = project(call())
-    object.__setattr__(bad, "call", (None, *(bad.call or ())[1:]))
+    good = project(call())
+    bad = good._replace(call=(None, *(good.call or ())[1:]))
 
     assert file.write([project(priced(1.0)), bad, project(priced(2.0))], {}) == 1
     file.close()

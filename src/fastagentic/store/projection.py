@@ -4,9 +4,8 @@ writer calls it.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import StrEnum
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from fastagentic.core import names
 from fastagentic.core.names import Operation
@@ -42,8 +41,7 @@ _COLUMN_OF: Final = {column.attribute: (at, column.read) for at, column in enume
 _UNKNOWN: Final = (None,) * len(CALL_COLUMNS)
 
 
-@dataclass(slots=True, frozen=True)
-class Rows:
+class Rows(NamedTuple):
     """The rows of one span, in the order of the columns in `schema.py`."""
 
     span: Row
