@@ -29,8 +29,8 @@ if TYPE_CHECKING:
     Identity = tuple[int, int]
 
 CHECKPOINT_PAGES: Final = 16_000
-"""How long the log beside the file grows, in pages of 4 KiB, before it is carried over. A full batch writes about 4,000, many of
-them the same as the batch before: carried over after each one, as SQLite would, these cost a third more of what committing costs.
+"""How long the log beside the file grows, in pages of 4 KiB, before it is carried over. A full batch writes about 4,000,
+many of them those of the batch before: SQLite's own choice would carry these over each time.
 """
 UNREADABLE: Final = "unreadable span"
 """The reason in `drops` of a span that could not be turned into rows."""
