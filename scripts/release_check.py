@@ -2,16 +2,20 @@
 
     .venv/bin/python scripts/release_check.py [--only EXTRA ...] [--dist dist]
 
-It builds both, looks at what is in them, writes a bill of materials (CycloneDX) beside them, and makes an environment for
-the wheel alone and for each extra, at the versions of `uv.lock`. In each: every import that a page shows works, or says which
-extra to install; `fastagentic --version` is the version of the wheel; a user's file passes `mypy --strict`; and the quickstart
-whose extra it is runs as written. Exit code 1 when anything does not hold.
+It builds both, looks at what is in them, and writes a bill of materials (CycloneDX) beside them. Then the first quickstart, as
+a stranger does it: `pip install`, with nothing cached, the program, the commands. Then an environment for the wheel alone
+and for each extra, at the versions of `uv.lock`. In each: every import that a page shows works, or names the extra that is
+missing; `fastagentic --version` is the version of the wheel; a user's file passes `mypy --strict`; and the quickstart whose
+extra it is runs as written. The operator's quickstart needs a collector and Prometheus: `make operators` runs it. Exit code 1
+when anything does not hold.
 """
 
 from __future__ import annotations
 
 import argparse
+import ast
 import contextlib
+import json
 import os
 import re
 import subprocess
@@ -22,32 +26,55 @@ import time
 import tomllib
 import zipfile
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
 REPO = Path(__file__).resolve().parents[1]
 UV = Path(sys.executable).with_name("uv")
-ALONE = "alone"
+ALONE, FIRST = "alone", "first-quickstart"
 
-QUICKSTARTS = {"litellm": "docs/quickstart.md", "portkey": "docs/quickstart-app.md"}
+FIRST_QUICKSTART = "docs/quickstart.md"
+QUICKSTARTS = {"litellm": FIRST_QUICKSTART, "portkey": "docs/quickstart-app.md"}
 """Which page's blocks run in which environment, from the first to the last, as one program."""
+MOST_SECONDS, MOST_LINES = 120, 9  # of the first one, installation included
 NOT_AN_EXTRA = {"instruments-any"}  # what opentelemetry-instrument looks at; nobody installs it
+WRITTEN_BY_THE_READER = "docs/tutorials/"  # what these pages import, the wheel does not have
 
-MUST_HOLD = (
-    "fastagentic/py.typed",
-    "fastagentic/store/migrations/m0001_first_tables.py",
-    "fastagentic/demo/node/package.json",
-    "fastagentic/_bootstrap/sitecustomize.py",
-)
-MAY_HOLD = re.compile(
-    r"fastagentic/[\w/.-]+\.(py|typed|json|cjs|html|css|js|svg|txt|toml|sql)$|fastagentic/[\w/.-]*LICENSE[\w.-]*$"
-)
+KINDS = {
+    "py.typed": r"py\.typed",
+    "migrations": r"store/migrations/m\d+_\w+\.py",
+    "templates": r"dashboard/templates/\w+\.html",
+    "static files": r"dashboard/static/.+",
+    "files for Node": r"demo/node/.+",
+    "start-up hook": r"_bootstrap/sitecustomize\.py",
+    "modules": r".+\.py",
+}
+"""What the wheel must hold, and nothing that is none of it."""
+
+TRY_IMPORTS = """
+import json, os, sys
+
+found = {}
+for line in json.load(sys.stdin):
+    reader, writer = os.pipe()
+    if os.fork() == 0:  # an import leaves modules behind, and what the next one finds must not depend on them
+        try:
+            exec(line)
+        except BaseException as error:
+            os.write(writer, f"{type(error).__name__}: {error}".encode()[:4000])
+        os._exit(0)
+    os.close(writer)
+    with os.fdopen(reader) as said:
+        found[line] = said.read()
+    os.wait()
+print(json.dumps(found))
+"""
 
 USER_FILE = """
 import fastagentic
@@ -80,9 +107,9 @@ class FailedError(Exception):
     """A check that does not hold, with what there is to say."""
 
 
-def run(*command: str | Path, cwd: Path = REPO, env: dict[str, str] | None = None) -> str:
-    """What a command prints. Raises: FailedError."""
-    done = subprocess.run([*map(str, command)], cwd=cwd, env=env, capture_output=True, text=True, check=False)
+def run(*command: str | Path, cwd: Path = REPO, env: dict[str, str] | None = None, said: str = "") -> str:
+    """What a command prints; `said` is its input. Raises: FailedError."""
+    done = subprocess.run([*map(str, command)], cwd=cwd, env=env, input=said, capture_output=True, text=True, check=False)
     if done.returncode:
         raise FailedError(
             f"{' '.join(map(str, command[:4]))} exited with {done.returncode}\n{done.stdout[-2000:]}{done.stderr[-2000:]}"
@@ -95,20 +122,38 @@ def version() -> str:
     return re.findall(r'__version__.*= "([^"]+)"', (REPO / "src/fastagentic/_version.py").read_text())[0]
 
 
-def extras() -> list[str]:
-    """The extras that people install."""
-    return [
-        name
-        for name in tomllib.loads((REPO / "pyproject.toml").read_text())["project"]["optional-dependencies"]
-        if name not in NOT_AN_EXTRA
-    ]
+def extras() -> dict[str, list[str]]:
+    """The extras that people install, each with what it asks for."""
+    declared: dict[str, list[str]] = tomllib.loads((REPO / "pyproject.toml").read_text())["project"]["optional-dependencies"]
+    return {name: asked for name, asked in declared.items() if name not in NOT_AN_EXTRA}
+
+
+def with_those_inside(extra: str) -> set[str]:
+    """An extra and those that it brings."""
+    found = {extra}
+    for asked in extras().get(extra, ()):
+        if inner := re.fullmatch(r"fastagentic\[([\w,]+)\]", asked):
+            found.update(*map(with_those_inside, inner[1].split(",")))
+    return found
+
+
+def blocks(page: Path, language: str = "python") -> list[str]:
+    return re.findall(rf"^```{language}\b[^\n]*\n(.*?)^```", page.read_text(), re.MULTILINE | re.DOTALL)
 
 
 def documented_imports() -> list[str]:
-    """Every import of ours that a page shows."""
+    """Every name of ours that a page imports or the reference describes, a statement each."""
     pages = [REPO / "README.md", *sorted((REPO / "docs").rglob("*.md"))]
-    text = "\n".join(page.read_text() for page in pages)
-    return sorted(set(re.findall(r"^(?:from fastagentic[\w.]* import [\w, ]+|import fastagentic[\w.]*)$", text, re.MULTILINE)))
+    found: set[str] = set()
+    for page in (page for page in pages if WRITTEN_BY_THE_READER not in page.as_posix()):
+        described = re.findall(r"^::: (fastagentic[\w.]*)\.(\w+)$", page.read_text(), re.MULTILINE)
+        found.update(f"from {module} import {name}" for module, name in described)
+        for node in (node for block in blocks(page) for node in ast.walk(ast.parse(block))):
+            if isinstance(node, ast.ImportFrom) and (node.module or "").split(".")[0] == "fastagentic":
+                found.update(f"from {node.module} import {alias.name}" for alias in node.names)
+            elif isinstance(node, ast.Import):
+                found.update(f"import {alias.name}" for alias in node.names if alias.name.split(".")[0] == "fastagentic")
+    return sorted(found)
 
 
 # --- the checks ---------------------------------------------------------------------------------------------------------
@@ -123,66 +168,50 @@ def build(dist: Path) -> tuple[Path, Path]:
 
 
 def look_into_wheel(wheel: Path) -> str:
-    """The wheel holds what it needs and nothing else."""
+    """The wheel holds the files of the package that git knows, every kind of them, and nothing else."""
     with zipfile.ZipFile(wheel) as archive:
-        names = [name for name in archive.namelist() if ".dist-info/" not in name]
-        metadata = archive.read(next(name for name in archive.namelist() if name.endswith(".dist-info/METADATA"))).decode()
-    missing = [name for name in MUST_HOLD if name not in names]
-    strange = [name for name in names if not MAY_HOLD.fullmatch(name)]
-    in_tree = {
-        path.relative_to(REPO / "src").as_posix()
-        for path in (REPO / "src/fastagentic").rglob("*")
-        if MAY_HOLD.fullmatch(path.relative_to(REPO / "src").as_posix())
-    }
-    if missing or strange or (left_out := in_tree - set(names)):
-        raise FailedError(
-            f"missing: {missing}, strange: {strange}, left out: {sorted(left_out) if not missing and not strange else '-'}"
-        )
-    if f"\nVersion: {version()}\n" not in metadata:
+        everything = archive.namelist()
+        info = {name.partition(".dist-info/")[2]: archive.read(name).decode() for name in everything if ".dist-info/" in name}
+    names = {name.removeprefix("fastagentic/") for name in everything if ".dist-info/" not in name}
+    tracked = {name.removeprefix("src/fastagentic/") for name in run("git", "ls-files", "src/fastagentic").splitlines()}
+    if names != tracked:
+        raise FailedError(f"strange: {sorted(names - tracked)}, left out: {sorted(tracked - names)}")
+    counts, rest = dict.fromkeys(KINDS, 0), set(names)
+    for kind, pattern in KINDS.items():
+        these = {name for name in rest if re.fullmatch(pattern, name)}
+        counts[kind], rest = len(these), rest - these
+    if rest or not all(counts.values()):
+        raise FailedError(f"of no kind: {sorted(rest)}, missing: {[kind for kind, count in counts.items() if not count]}")
+    if missing := {"METADATA", "RECORD", "WHEEL", "entry_points.txt", "licenses/LICENSE"} ^ set(info):
+        raise FailedError(f"in its .dist-info there should be no more and no less than usual: {sorted(missing)}")
+    if f"\nVersion: {version()}\n" not in info["METADATA"]:
         raise FailedError("the wheel's version is not that of _version.py")
-    return f"{len(names)} files, {wheel.stat().st_size / 1e6:.1f} MB"
+    kinds = ", ".join(f"{count} {kind}" for kind, count in counts.items())
+    return f"{kinds}; {wheel.stat().st_size / 1e6:.1f} MB"
 
 
 def look_into_sdist(sdist: Path) -> str:
-    """The sdist can be built and tested from."""
+    """The sdist holds all that git knows, so that it can be built and tested from, and nothing else."""
     with tarfile.open(sdist) as archive:
-        names = {name.partition("/")[2] for name in archive.getnames()}
-    wanted = {
-        "pyproject.toml",
-        "README.md",
-        "LICENSE",
-        "CHANGELOG.md",
-        "Makefile",
-        "uv.lock",
-        "src/fastagentic/__init__.py",
-        "tests/conftest.py",
-        "docs/index.md",
-    }
-    if missing := wanted - names:
-        raise FailedError(f"missing: {sorted(missing)}")
+        names = {archived.name.partition("/")[2] for archived in archive.getmembers() if not archived.isdir()}
+    tracked = set(run("git", "ls-files").splitlines()) - set(run("git", "ls-files", "--deleted").splitlines())
+    if names - {"PKG-INFO"} != tracked:
+        raise FailedError(f"strange: {sorted(names - tracked - {'PKG-INFO'})}, left out: {sorted(tracked - names)}")
     return f"{len(names)} files, {sdist.stat().st_size / 1e6:.1f} MB"
 
 
 def bill_of_materials(dist: Path) -> str:
-    """Every package that an installation with all extras brings, with its version and hash."""
+    """Every package that an installation with all extras brings, with its version and hashes."""
     path = dist / f"fastagentic-{version()}.cdx.json"
-    text = run(
-        UV,
-        "export",
-        "--frozen",
-        "--all-extras",
-        "--no-dev",
-        "--format",
-        "cyclonedx1.5",
-        "--preview-features",
-        "sbom-export",
-        "--quiet",
-    )
-    path.write_text(text)
-    found = text.count('"bom-ref"')
-    if found < 50:
-        raise FailedError(f"only {found} components in {path.name}")
-    return f"{path.name}: {found} components"
+    wanted = ("--frozen", "--all-extras", "--no-dev", "--format", "cyclonedx1.5", "--preview-features", "sbom-export")
+    bill: dict[str, Any] = json.loads(run(UV, "export", "--quiet", *wanted))
+    bill["metadata"]["component"]["version"] = version()  # it is dynamic, so the lock does not know it
+    path.write_text(json.dumps(bill, indent=2) + "\n")
+    packages = [part for part in bill["components"] if "uv:package:is_project_root" not in str(part)]
+    bare = [part["name"] for part in packages if not (part.get("version") and part.get("purl") and "SHA-256" in str(part))]
+    if bare or len(packages) < 50:
+        raise FailedError(f"{len(packages)} packages in {path.name}, without version, purl or hash: {bare}")
+    return f"{path.name}: {len(packages)} packages"
 
 
 @contextlib.contextmanager
@@ -191,13 +220,13 @@ def environment(wheel: Path, extra: str, constraints: Path) -> Iterator[Path]:
     with tempfile.TemporaryDirectory() as folder:
         venv = Path(folder) / "venv"
         run(UV, "venv", "--quiet", "--python", sys.executable, venv)
-        wanted = (
-            f"fastagentic @ {wheel.resolve().as_uri()}"
-            if extra == ALONE
-            else f"fastagentic[{extra}] @ {wheel.resolve().as_uri()}"
-        )
-        run(UV, "pip", "install", "--quiet", "--python", venv, "--constraint", constraints, wanted)
+        run(UV, "pip", "install", "--quiet", "--python", venv, "--constraint", constraints, wanted(wheel, extra))
         yield venv
+
+
+def wanted(wheel: Path, extra: str) -> str:
+    """The wheel with an extra, as an installer takes it."""
+    return f"fastagentic{'' if extra == ALONE else f'[{extra}]'} @ {wheel.resolve().as_uri()}"
 
 
 def clean(folder: Path) -> dict[str, str]:
@@ -214,25 +243,16 @@ def check_version(venv: Path) -> str:
     return said
 
 
-def check_imports(venv: Path) -> str:
-    """Every import that a page shows works, or says which extra is missing."""
-    works, told = 0, 0
-    for line in documented_imports():
-        done = subprocess.run(
-            [venv / "bin" / "python", "-c", line],
-            cwd=venv.parent,
-            env=clean(venv.parent),
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        if done.returncode == 0:
-            works += 1
-        elif re.search(r"ImportError: .*pip install ['\"]fastagentic\[\w+\]['\"]", done.stderr):
-            told += 1
-        else:
-            raise FailedError(f"{line}\n{done.stderr[-1500:]}")
-    return f"{works} work, {told} name their extra"
+def check_imports(venv: Path, extra: str) -> str:
+    """Every import that a page shows works, or names an extra that this environment does not have."""
+    lines = documented_imports()
+    said = run(venv / "bin/python", "-c", TRY_IMPORTS, cwd=venv.parent, env=clean(venv.parent), said=json.dumps(lines))
+    told = {line: error for line, error in json.loads(said).items() if error}
+    for line, error in told.items():
+        named = re.search(r"^ImportError: .*pip install 'fastagentic\[(\w+)\]'", error)
+        if named is None or named[1] in with_those_inside(extra):
+            raise FailedError(f"{line}\n{error}")
+    return f"{len(lines) - len(told)} work, {len(told)} name their extra"
 
 
 def check_types(venv: Path) -> str:
@@ -253,16 +273,41 @@ def check_types(venv: Path) -> str:
     return "mypy --strict passes"
 
 
-def check_quickstart(venv: Path, page: str) -> str:
-    """The blocks of a page run as written, and print what they say."""
-    blocks = re.findall(r"^```python\n(.*?)^```", (REPO / page).read_text(), re.MULTILINE | re.DOTALL)
+def check_quickstart(venv: Path, page: Path, most: int | None = None) -> str:
+    """The first `most` blocks of a page run as written and print what they say; so do its commands. Returns: how many."""
+    parts = blocks(page)[:most]
     program = venv.parent / "quickstart.py"
-    program.write_text("\n".join(blocks))
-    printed = run(venv / "bin" / "python", program, cwd=venv.parent, env=clean(venv.parent)).splitlines()
-    promised = [line.removeprefix("#> ") for block in blocks for line in block.splitlines() if line.startswith("#> ")]
+    program.write_text("\n".join(parts))
+    printed = run(venv / "bin/python", program, cwd=venv.parent, env=clean(venv.parent)).splitlines()
+    promised = [line.removeprefix("#> ") for part in parts for line in part.splitlines() if line.startswith("#> ")]
     if printed != promised:
-        raise FailedError(f"{page} prints {printed}, not {promised}")
-    return f"{page}: {len(blocks)} blocks"
+        raise FailedError(f"{page.name} prints {printed}, not {promised}")
+    commands = [line[2:] for block in blocks(page, "console") for line in block.splitlines() if line.startswith("$ ")]
+    for command in commands:
+        name, *options = command.split()
+        if not run(venv / "bin" / name, *options, cwd=venv.parent, env=clean(venv.parent)).strip():
+            raise FailedError(f"{page.name}: `{command}` prints nothing")
+    return f"{page.name}: {len(parts)} blocks, {len(commands)} commands"
+
+
+def check_first_quickstart(wheel: Path) -> str:
+    """What a stranger does first, from an empty folder: few lines, and not long, the installation included."""
+    page = REPO / FIRST_QUICKSTART
+    lines = sum(bool(line) and not line.startswith("#>") for line in blocks(page)[0].splitlines())
+    extra = re.findall(r"^pip install '\.\[(\w+)\]'", page.read_text(), re.MULTILINE)[0]
+    started = time.monotonic()
+    with tempfile.TemporaryDirectory() as folder:
+        venv = Path(folder) / "venv"
+        run(sys.executable, "-m", "venv", venv)
+        run(venv / "bin/python", "-m", "pip", "install", "--quiet", "--no-cache-dir", wanted(wheel, extra))
+        installed = time.monotonic()
+        check_quickstart(venv, page, most=1)
+    ended = time.monotonic()
+    busy = f"load {os.getloadavg()[0]:.1f} on {os.cpu_count()} cores"
+    said = f"{lines} lines, {ended - started:.0f} s from an empty folder, pip's {installed - started:.0f} s included ({busy})"
+    if lines > MOST_LINES or ended - started > MOST_SECONDS:
+        raise FailedError(f"{said}; at most {MOST_LINES} lines and {MOST_SECONDS} s are promised")
+    return said
 
 
 # --- the report ---------------------------------------------------------------------------------------------------------
@@ -275,15 +320,17 @@ class Report:
         self.rows: list[tuple[str, str, bool, float]] = []
         self.console = Console()
 
-    def check(self, what: str, function: object, *arguments: object) -> None:
+    def check(self, what: str, function: Callable[..., str], *arguments: object) -> None:
         """Do one check; a failure is told at once, and the rest goes on."""
         started = time.monotonic()
         try:
-            said, is_well = str(function(*arguments)), True  # type: ignore[operator]
+            self.rows.append((what, function(*arguments), True, time.monotonic() - started))
         except FailedError as failure:
-            said, is_well = str(failure), False
-            self.console.print(f"[red]{what}[/red]: {escape(said)}")
-        self.rows.append((what, said.splitlines()[0], is_well, time.monotonic() - started))
+            self.failed(what, failure, time.monotonic() - started)
+
+    def failed(self, what: str, failure: FailedError, took_s: float = 0.0) -> None:
+        self.console.print(f"[red]{what}[/red]: {escape(str(failure))}")
+        self.rows.append((what, str(failure).splitlines()[0], False, took_s))
 
     def print(self) -> None:
         table = Table("check", "", "what was found", "seconds")
@@ -302,15 +349,16 @@ def check_environment(report: Report, wheel: Path, extra: str, constraints: Path
     with environment(wheel, extra, constraints) as venv:
         report.rows.append((f"{extra}: installs", "", True, time.monotonic() - started))
         report.check(f"{extra}: version", check_version, venv)
-        report.check(f"{extra}: imports", check_imports, venv)
+        report.check(f"{extra}: imports", check_imports, venv, extra)
         report.check(f"{extra}: types", check_types, venv)
         if extra in QUICKSTARTS:
-            report.check(f"{extra}: quickstart", check_quickstart, venv, QUICKSTARTS[extra])
+            report.check(f"{extra}: quickstart", check_quickstart, venv, REPO / QUICKSTARTS[extra])
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--only", nargs="+", choices=[ALONE, *extras()], default=[ALONE, *extras()], help="these environments")
+    parts = [FIRST, ALONE, *extras()]
+    parser.add_argument("--only", nargs="+", choices=parts, default=parts, help="these environments")
     parser.add_argument("--dist", type=Path, default=REPO / "dist", help="where wheel, sdist and bill of materials go")
     options = parser.parse_args()
     report = Report()
@@ -318,23 +366,21 @@ def main() -> int:
     report.check("wheel", look_into_wheel, wheel)
     report.check("sdist", look_into_sdist, sdist)
     report.check("bill of materials", bill_of_materials, options.dist)
+    if FIRST in options.only:
+        report.check("first quickstart", check_first_quickstart, wheel)
     with tempfile.TemporaryDirectory() as folder:
         constraints = Path(folder) / "constraints.txt"
         constraints.write_text(
             run(UV, "export", "--frozen", "--all-extras", "--no-dev", "--no-hashes", "--no-emit-project", "--quiet")
         )
-        for extra in options.only:
+        for extra in (part for part in options.only if part != FIRST):
             report.console.print(f"{extra} ...")
             try:
                 check_environment(report, wheel, extra, constraints)
             except FailedError as failure:
-                report.check(f"{extra}: installs", _raise, failure)
+                report.failed(f"{extra}: installs", failure)
     report.print()
     return 0 if report.is_well else 1
-
-
-def _raise(failure: FailedError) -> None:
-    raise failure
 
 
 if __name__ == "__main__":
