@@ -24,9 +24,9 @@ KEYLESS = '{"strategy": {"mode": "fallback"}, "targets": [{"virtual_key": "a"}, 
 def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(sys, "path", sys.path.copy())
+    monkeypatch.setattr(endpoints, "_of_modules", {})  # other tests of this process declare endpoints, with gateways
     yield tmp_path
     sys.modules.pop("program_here", None)
-    endpoints._of_modules.pop("program_here", None)
 
 
 APP = """
