@@ -35,6 +35,9 @@ test-slow: $(STAMP)  ## what the default tier leaves out: matrices, load, faults
 test-all: $(STAMP) .venv/.group-operators .venv/.group-browser .venv/.group-docs  ## every test there is
 	@$(PYTEST) $(ARGS)
 
+matrix: $(STAMP)  ## the default tier on Python 3.11, 3.12 and 3.13; ARGS="--only 3.13 tests/core" for less
+	@$(BIN)/python scripts/matrix.py -n $(N) $(ARGS)
+
 # Exit status 3: what builds them is missing. The tests that need them then say so and skip.
 operators: $(STAMP) .venv/.group-operators  ## collector, Prometheus, dashboards, ClickHouse: the real ones
 	@sh scripts/collector.sh build >/dev/null || [ $$? -eq 3 ]
@@ -98,7 +101,7 @@ lock: $(STAMP)  ## resolve pyproject.toml into uv.lock
 	$(BIN)/uv lock $(ARGS)
 
 clean:  ## remove the environment, the caches, the demo's gateway and store
-	rm -rf .venv .portkey-gateway .fastagentic .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis dist site
+	rm -rf .venv .matrix .portkey-gateway .fastagentic .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis dist site
 	find src tests benchmarks scripts -name __pycache__ -type d -prune -exec rm -rf {} +
 
 remake:

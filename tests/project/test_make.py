@@ -55,6 +55,7 @@ def test_make_alone_prints_the_targets() -> None:
         "test",
         "test-slow",
         "test-all",
+        "matrix",
         "operators",
         "operators-slow",
         "collector",
