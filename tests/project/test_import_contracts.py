@@ -81,6 +81,7 @@ def test_every_contract_holds(scratch: Path) -> None:
     assert verdicts(scratch) == dict.fromkeys(contracts(), "KEPT")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("plant", PLANTS, ids=lambda plant: plant.why)
 def test_a_planted_import_breaks_its_contract(scratch: Path, plant: Plant) -> None:
     path = scratch / "src/fastagentic" / plant.path
