@@ -6,8 +6,8 @@ It builds both, looks at what is in them, and writes a bill of materials (Cyclon
 a stranger does it: `pip install`, with nothing cached, the program, the commands. Then an environment for the wheel alone
 and for each extra, at the versions of `uv.lock`. In each: every import that a page shows works, or names the extra that is
 missing; `fastagentic --version` is the version of the wheel; a user's file passes `mypy --strict`; and the quickstart whose
-extra it is runs as written. The operator's quickstart needs a collector and Prometheus: `make operators` runs it. Exit code 1
-when anything does not hold.
+extra it is runs as written. The operator's runs where there are a collector (`make collector`) and Prometheus. Exit code 1 when
+anything does not hold.
 """
 
 from __future__ import annotations
@@ -42,6 +42,7 @@ ALONE, FIRST = "alone", "first-quickstart"
 FIRST_QUICKSTART = "docs/quickstart.md"
 QUICKSTARTS = {"litellm": FIRST_QUICKSTART, "portkey": "docs/quickstart-app.md"}
 """Which page's blocks run in which environment, from the first to the last, as one program."""
+OPERATORS = "litellm"  # whose application that quickstart watches
 MOST_SECONDS, MOST_LINES = 120, 9  # of the first one, installation included
 NOT_AN_EXTRA = {"instruments-any"}  # what opentelemetry-instrument looks at; nobody installs it
 WRITTEN_BY_THE_READER = "docs/tutorials/"  # what these pages import, the wheel does not have
@@ -154,9 +155,6 @@ def documented_imports() -> list[str]:
             elif isinstance(node, ast.Import):
                 found.update(f"import {alias.name}" for alias in node.names if alias.name.split(".")[0] == "fastagentic")
     return sorted(found)
-
-
-# --- the checks ---------------------------------------------------------------------------------------------------------
 
 
 def build(dist: Path) -> tuple[Path, Path]:
@@ -290,6 +288,18 @@ def check_quickstart(venv: Path, page: Path, most: int | None = None) -> str:
     return f"{page.name}: {len(parts)} blocks, {len(commands)} commands"
 
 
+def check_operators_quickstart(venv: Path) -> str:
+    """The operator's quickstart, by its own test, with `fastagentic` and `python` of the environment."""
+    try:
+        run("sh", "scripts/collector.sh", "find")
+        run("sh", "scripts/prometheus.sh", "find")
+    except FailedError:
+        return "not run: it needs a collector (make collector) and Prometheus"
+    variables = {**os.environ, "FASTAGENTIC_INSTALLED_IN": str(venv / "bin")}
+    run(sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "tests/operators/test_quickstart.py", env=variables)
+    return "quickstart-operator.md: every block"
+
+
 def check_first_quickstart(wheel: Path) -> str:
     """What a stranger does first, from an empty folder: few lines, and not long, the installation included."""
     page = REPO / FIRST_QUICKSTART
@@ -308,9 +318,6 @@ def check_first_quickstart(wheel: Path) -> str:
     if lines > MOST_LINES or ended - started > MOST_SECONDS:
         raise FailedError(f"{said}; at most {MOST_LINES} lines and {MOST_SECONDS} s are promised")
     return said
-
-
-# --- the report ---------------------------------------------------------------------------------------------------------
 
 
 class Report:
@@ -353,6 +360,8 @@ def check_environment(report: Report, wheel: Path, extra: str, constraints: Path
         report.check(f"{extra}: types", check_types, venv)
         if extra in QUICKSTARTS:
             report.check(f"{extra}: quickstart", check_quickstart, venv, REPO / QUICKSTARTS[extra])
+        if extra == OPERATORS:
+            report.check(f"{extra}: operator's", check_operators_quickstart, venv)
 
 
 def main() -> int:

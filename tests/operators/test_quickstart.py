@@ -23,6 +23,8 @@ import litellm
 litellm.completion(model="gpt-4o-mini", messages=[{"role": "user", "content": "Does it ship?"}], mock_response="Yes.")
 """
 COST = 0.0000135
+INSTALLED = "FASTAGENTIC_INSTALLED_IN"
+"""Where `fastagentic` and `python` are taken from, by `make release-check`: an environment that has the wheel."""
 
 
 class Block(NamedTuple):
@@ -61,7 +63,8 @@ def test_the_quickstart_of_an_operator_works_as_written(collector_binary: Path, 
     programs.mkdir()
     (programs / "otelcol-contrib").symlink_to(collector_binary)
     (tmp_path / "app.py").write_text(PROGRAM)
-    path = os.pathsep.join([str(programs), str(prometheus_2), os.path.dirname(sys.executable), os.environ["PATH"]])
+    ours = os.environ.get(INSTALLED) or os.path.dirname(sys.executable)
+    path = os.pathsep.join([str(programs), str(prometheus_2), ours, os.environ["PATH"]])
     environment = {
         **{name: value for name, value in os.environ.items() if not name.startswith("OTEL_")},
         "PATH": path,
