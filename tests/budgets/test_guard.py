@@ -200,6 +200,76 @@ def test_nothing_may_be_spent_where_the_limit_is_0() -> None:
     assert made(guard_of({"tenant": {"named": {"trial": 0}}}), "0.01", run_of(tenant="trial")) is not None
 
 
+# --- what is at hand ------------------------------------------------------------------------------
+
+
+def test_a_call_far_from_its_limits_needs_no_look_into_a_ledger_of_this_process() -> None:
+    guard, run = guard_of({"run": 1, "month": 5}), run_of()
+    limits = guard.limits(run)
+    guard.charge(limits, ended("0.99", run))
+    assert guard.has_room(limits)
+
+    guard.charge(limits, ended("0.01", run))
+    assert not guard.has_room(limits)
+    assert guard.has_room(guard.limits(None))
+    assert guard.month is not None
+    assert guard.month.usd == 1.0
+
+
+@pytest.mark.parametrize("budgets", [{"month": 1, "estimate": True}, {"month": 1, "unpriced": "stop"}, {"month": 0}])
+def test_a_limit_that_asks_for_more_than_what_is_spent_is_judged_in_full(budgets: Any) -> None:
+    guard = guard_of(budgets)
+
+    assert not guard.has_room(guard.limits(None))
+
+
+def test_a_ledger_that_others_share_is_asked_at_every_call() -> None:
+    guard = guard_of({"month": 1}, Slow())
+
+    assert not guard.has_room(guard.limits(None))
+
+
+def test_what_is_at_hand_and_what_the_ledger_answers_are_one_account() -> None:
+    ledger, run = ProcessLedger(), run_of(budget_usd=1)
+    guard = guard_of({}, ledger)
+    (limit,) = guard.limits(run)
+    guard.charge([limit], ended("0.25", run))
+    ledger.exchange({limit.account: Spent(5 * 10**8, 1, 1)}, [])
+
+    assert ledger.exchange({}, [limit.account]) == [Spent(75 * 10**7, 2, 1)]
+    assert limit.counts is not None
+    assert limit.counts.spent == Spent(75 * 10**7, 2, 1)
+
+
+def test_a_run_goes_on_under_another_instrumentations_ledger() -> None:
+    run = run_of(budget_usd=1)
+    before = guard_of({}, Slow())
+    made(before, "0.50", run)
+    before.close(5)
+    guard = guard_of({}, ProcessLedger())
+
+    assert [made(guard, "0.50", run) for _ in range(2)] == [None, None]
+    assert made(guard, "0.50", run) is not None
+
+
+def test_many_threads_charge_one_account_without_losing_a_call() -> None:
+    guard = guard_of({"month": 10**6})
+
+    def charge() -> None:
+        for _ in range(500):
+            guard.charge(guard.limits(None), ended("0.001"))
+
+    threads = [threading.Thread(target=charge) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    (limit,) = guard.limits(None)
+    assert limit.counts is not None
+    assert limit.counts.spent == Spent(4 * 10**9, 4000, 0)
+
+
 # --- estimates ------------------------------------------------------------------------------------
 
 
@@ -243,13 +313,13 @@ def test_a_call_without_an_end_is_not_estimated() -> None:
 REFUSED = "no route to redis://me:secret@host"
 
 
-class Slow(ProcessLedger):
+class Slow:
     """A ledger on another machine: it waits, fails when told to, and says on which thread it was asked."""
 
     waits = True
 
     def __init__(self) -> None:
-        super().__init__()
+        self._kept = ProcessLedger()
         self.is_down = False
         self.asked_on: list[str] = []
 
@@ -257,7 +327,10 @@ class Slow(ProcessLedger):
         self.asked_on.append(threading.current_thread().name)
         if self.is_down:
             raise ConnectionError(REFUSED)
-        return super().exchange(charges, asked)
+        return self._kept.exchange(charges, asked)
+
+    def close(self) -> None:
+        """Nothing is open."""
 
 
 def test_async_code_never_waits_for_a_ledger_on_its_own_thread() -> None:

@@ -22,7 +22,8 @@ from fastagentic.core.ledger import NANOS, Spent, nanos_of
 from fastagentic.core.names import BudgetAction, BudgetScope
 from fastagentic.core.worker import Worker
 
-from .limits import Limits
+from .limits import MONTH, Limits
+from .process_ledger import ProcessLedger
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
     from fastagentic.core.run import Run
 
     from .limits import Limit
+    from .process_ledger import Counts
 
 logger = logging.getLogger("fastagentic")
 
@@ -80,9 +82,10 @@ class Guard:
         """Limits that were seen to be reached, by scope and action."""
         self.failures = 0
         """How often the ledger could not be asked."""
-        self.month: Spent | None = None
+        self.month: Spent | Counts | None = None
         """What was spent in this month, as it was last seen; None: not asked yet."""
-        self._limits = Limits(budgets)
+        self._at_hand = ledger if isinstance(ledger, ProcessLedger) else None
+        self._limits = Limits(budgets, counts_of=self._counts_of)
         self._ledger = ledger
         self._on_passed = on_passed
         self._notice = notice
@@ -102,13 +105,21 @@ class Guard:
 
     # --- a call -----------------------------------------------------------------------------------
 
-    def limits(self, run: Run | None) -> list[Limit]:
+    def limits(self, run: Run | None) -> Sequence[Limit]:
         """Those that concern a call of this run."""
         found = self._limits.of(run)
         if found and self._notice:
             notice, self._notice = self._notice, ""
             logger.warning("%s", notice)
         return found
+
+    def has_room(self, limits: Sequence[Limit]) -> bool:
+        """Whether what is spent is at hand, and no limit is reached: all that is asked of nearly every call in one process."""
+        for limit in limits:
+            counts = limit.counts
+            if counts is None or counts.nanos >= limit.nanos or not limit.is_plain:
+                return False
+        return not self._noted
 
     def refusal(self, limits: Sequence[Limit], call: LLMCall, worst: int | None = None) -> BudgetExceeded | None:
         """Why the call may not be made; None: it may. `worst` nano-dollars, its most possible cost, are held until it ends."""
@@ -120,11 +131,26 @@ class Guard:
 
     def charge(self, limits: Sequence[Limit], call: LLMCall, held: int | None = None) -> None:
         """The call is over: note what it cost. `held` is what was held for it."""
+        at_hand, cost = self._at_hand, call.cost
+        if at_hand is None or held is not None:
+            self._charge_by_note(limits, call, held)
+            return
+        if cost is None:
+            return
+        nanos, unpriced = (0, 1) if cost.usd is None else (nanos_of(cost.usd), 0)
+        with self._asking:
+            for limit in limits:
+                counts = limit.counts or at_hand.counts(limit.account)  # none: of a run that began under another ledger
+                counts.nanos += nanos
+                counts.calls += 1
+                counts.unpriced += unpriced
+        if not self.has_room(limits):
+            self._look(limits, call)
+
+    def _charge_by_note(self, limits: Sequence[Limit], call: LLMCall, held: int | None) -> None:
+        """Into a ledger that waits, or where something was held: that is given back together with the note."""
         cost = call.cost
         spent = None if cost is None else Spent(0, 1, 1) if cost.usd is None else Spent(nanos_of(cost.usd), 1, 0)
-        if spent is not None and held is None and not self._ledger.waits:
-            self._charge_now(limits, call, spent)
-            return
         with self._noting:
             if held is not None:
                 self._held.subtract(dict.fromkeys((limit.account for limit in limits), held))
@@ -137,19 +163,25 @@ class Guard:
         else:
             self._book()
 
-    def _charge_now(self, limits: Sequence[Limit], call: LLMCall, spent: Spent) -> None:
-        """In a ledger that waits for nothing, without a note of it: what every call pays."""
-        accounts = [limit.account for limit in limits]
+    def _look(self, limits: Sequence[Limit], call: LLMCall) -> None:
+        """Which of these limits this call has reached."""
+        totals = self._totals(limits)
+        if totals is None:
+            return
+        with self._noting:
+            for limit, spent in zip(limits, totals, strict=True):
+                self._see(limit, spent, call)
+        self._tell()
+
+    def _counts_of(self, account: Account) -> Counts | None:
+        """What is at hand of an account that a limit was found for."""
+        if self._at_hand is None:
+            return None
         with self._asking:
-            totals = self._ledger.exchange(dict.fromkeys(accounts, spent), accounts)
-        for limit, total in zip(limits, totals, strict=True):
-            if limit.is_month:
-                self.month = total
-            if total.nanos < limit.nanos and not limit.needs_prices:
-                continue
-            with self._noting:
-                self._see(limit, total, call)
-            self._tell()
+            counts = self._at_hand.counts(account)
+        if account.scope == MONTH:
+            self.month = counts
+        return counts
 
     # --- the whole --------------------------------------------------------------------------------
 
@@ -270,7 +302,7 @@ class Guard:
     def _see(self, limit: Limit, spent: Spent, call: LLMCall) -> None:
         """A total as it is known now: whether it has reached its limit for the first time."""
         account = limit.account
-        if limit.is_month:
+        if limit.is_month and limit.counts is None:
             self.month = spent
         if account in self._seen or not is_used_up(limit, spent):
             return
