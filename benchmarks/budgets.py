@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import logging
 import os
 import shutil
 import socket
@@ -58,6 +59,7 @@ def work(url: str, threads: int, limit_usd: float) -> None:
 
     import fastagentic
 
+    logging.getLogger("fastagentic").setLevel(logging.ERROR)  # each worker would say that the budget is used up
     fastagentic.instrument(destinations=[], prices=PRICES)
     client = openai.OpenAI(base_url=url, api_key="sk-none", default_headers={"x-portkey-provider": "openai"}, max_retries=0)
     refused = []
