@@ -89,6 +89,7 @@ def test_a_function_that_is_frozen_once_it_has_answered_has_delivered(answering:
     assert calls() == 1
 
 
+@pytest.mark.slow
 def test_litellm_is_observed(answering: StandIn) -> None:
     messages = [{"role": "user", "content": "Does it ship?"}]
     program = f"import litellm; litellm.completion(model='gpt-4o-mini', messages={messages}, mock_response='Yes.')"

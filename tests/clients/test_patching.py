@@ -278,9 +278,9 @@ def test_a_method_of_a_users_subclass_is_its_own_and_sees_the_arguments_as_they_
             for order in (
                 "import litellm; from litellm import completion; fastagentic.instrument()",
                 "fastagentic.instrument(); import litellm; from litellm import completion",
+                "fastagentic.instrument(); from litellm import completion",
             )
         ),
-        "fastagentic.instrument(); from litellm import completion",
         "from litellm import completion; fastagentic.instrument()",
     ],
 )

@@ -26,7 +26,7 @@ A_TENTH_OF_A_MICRO_DOLLAR = Decimal("0.0000001")
 PLAY = Path(__file__).with_name("play_demo.py")
 
 
-@pytest.fixture(scope="module", params=["real", "stand-in"])
+@pytest.fixture(scope="module", params=[pytest.param("real", marks=pytest.mark.slow), "stand-in"])
 def played(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     """The demo, played in its own process with its own store; once through the real gateway, once without."""
     if request.param == "real":

@@ -33,7 +33,13 @@ def program(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-@pytest.mark.parametrize("command", COMMANDS)
+@pytest.mark.parametrize(
+    "command",
+    [  # each starts LiteLLM in a process of its own
+        COMMANDS[0],
+        *(pytest.param(command, marks=pytest.mark.slow) for command in COMMANDS[1:]),
+    ],
+)
 def test_a_command_of_the_page_runs_and_its_calls_are_recorded(command: str, program: Path) -> None:
     done = subprocess.run(["sh", "-c", command], cwd=program, env=environment(), capture_output=True, text=True, check=False)
 

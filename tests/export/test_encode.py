@@ -40,7 +40,7 @@ def quiet() -> Iterator[None]:
     logging.disable(logging.NOTSET)
 
 
-at_length = settings(deadline=None, max_examples=150)
+at_length = settings(deadline=None, max_examples=60)
 needs_none = pytest.mark.skipif(not writes_none(), reason="the installed stock encoder drops attributes that hold None")
 
 

@@ -256,6 +256,7 @@ def run_program(program: str, receiver: Receiver) -> str:
     return done.stdout
 
 
+@pytest.mark.slow
 def test_exporting_imports_nothing_of_langfuses_sdk(receiver: Receiver) -> None:
     program = """
         fastagentic.instrument(destinations=["langfuse"])
@@ -267,7 +268,7 @@ def test_exporting_imports_nothing_of_langfuses_sdk(receiver: Receiver) -> None:
     assert len(receiver.spans) == 1
 
 
-@pytest.mark.parametrize("order", ["the client first", "instrument first"])
+@pytest.mark.parametrize("order", ["the client first", pytest.param("instrument first", marks=pytest.mark.slow)])
 def test_a_plain_client_and_a_plain_instrument_share_one_trace(receiver: Receiver, order: str) -> None:
     """`Langfuse()` joins our provider, or makes the global one, on which we are the guests."""
     lines = ["import langfuse; client = langfuse.get_client()", 'fastagentic.instrument(destinations=["langfuse"])']
