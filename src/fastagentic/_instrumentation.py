@@ -33,7 +33,8 @@ from .observe.in_force import IN_FORCE, NO_TELEMETRY
 from .observe.observer import Observer
 from .observe.spans import end_attributes, span_name, start_attributes
 from .observe.threads import ThreadContext
-from .pricing import Pricing
+from .pricing import LIST_NAME, Pricing
+from .store.location import store_home
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -72,7 +73,7 @@ class Instrumentation:
         has_events = captures_events(os.environ) and (captures.value or captures.source == CAPTURE)
         self.exit_timeout_s: float = setting("exit_timeout")
         prices = resolved("prices", arguments.get("prices"))
-        pricing = Pricing(prices.value, source=prices.source)
+        pricing = Pricing(prices.value, source=prices.source, list_path=store_home() / LIST_NAME)
         budgets = setting("budgets", arguments.get("budgets"))
         given = arguments.get("tracer_provider")
         # The last two that can find fault with a value: nothing is on yet.
@@ -204,7 +205,7 @@ def _chosen(name: str, arguments: Mapping[str, Any], known: tuple[str, ...]) -> 
 
 def _local_ledger() -> LocalLedger:
     from .store.ledger import LEDGER_NAME, LocalLedger
-    from .store.location import store_home, store_path
+    from .store.location import store_path
 
     return LocalLedger(store_home() / LEDGER_NAME, store_path())
 

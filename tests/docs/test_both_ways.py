@@ -164,7 +164,7 @@ def spelled_out() -> set[str]:
     found = {f"fastagentic {option}" for option in ("--help", "--version", "--install-completion", "--show-completion")}
     for name, command in COMMANDS.items():
         for one in inner(command):
-            path = f"{name} {one.name}" if one is not command else name
+            path = name if one is command or one.hidden else f"{name} {one.name}"  # a hidden one is meant where none is named
             found |= {path, *(f"{path} {option}" for option, _ in options_of(one)), f"{path} --help"}
     return found
 
@@ -175,7 +175,7 @@ def typed(text: str) -> set[str]:
     written = [*FENCED.findall(text), *INLINE.findall(FENCED.sub("", text))]
     for line in (line for block in written for line in TYPED.findall(block)):
         command, *rest = line.split()
-        if rest and rest[0].isalpha() and command == "spool":
+        if rest and rest[0] in getattr(COMMANDS.get(command), "commands", {}):
             command, rest = f"{command} {rest[0]}", rest[1:]
         if command == "run":  # what follows the program's name is the program's own
             rest = rest[:1]

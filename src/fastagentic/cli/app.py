@@ -27,7 +27,7 @@ from .spool import spool
 from .status import status
 
 COMMANDS: Final = (
-    costs, runs, show, dashboard, prices, reprice, budgets, status, doctor, export, import_file, prune, run, serve, demo,
+    costs, runs, show, dashboard, reprice, budgets, status, doctor, export, import_file, prune, run, serve, demo,
 )  # fmt: skip
 NAMES: Final[dict[object, str]] = {import_file: "import"}
 """Of commands that are called as no function can be."""
@@ -61,4 +61,5 @@ def _options(
 
 for command in COMMANDS:
     app.command(NAMES.get(command), context_settings=PASSED_ON if command is run else None)(told(command))
+app.add_typer(prices)
 app.add_typer(spool)

@@ -1,27 +1,30 @@
-"""`fastagentic prices`: which rule prices a model, at which rates; without a model, those in the store."""
+"""`fastagentic prices`: which rule prices a model, at which rates; without a model, those in the store. And its group."""
 
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING, Annotated, Final
+from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
+from typer.core import TyperGroup
 
 from fastagentic.core import words
-from fastagentic.core.config import SETTINGS, setting
 from fastagentic.core.errors import ConfigError
+from fastagentic.core.names import CostSource
 from fastagentic.gateways import litellm, portkey
-from fastagentic.pricing import Pricing
+from fastagentic.pricing import Pricing, pricing_of_settings
 from fastagentic.pricing.entries import DATES, read_moment
-from fastagentic.pricing.explain import LITELLM, TABLE, named_call, near, rules
+from fastagentic.pricing.explain import LITELLM, named_call, near, rules
 from fastagentic.pricing.rates import TOKENS, UNITS
-from fastagentic.store.location import store_path
+from fastagentic.store.location import store_home, store_path
 from fastagentic.store.queries.models import seen_models
 from fastagentic.store.reader import open_store
 
 from . import complete
-from .errors import FAILED, say, stop
+from .errors import FAILED, say, stop, told
 from .options import AsJson  # noqa: TC001  # typer reads it at run time
+from .prices_check import check
+from .prices_update import update
 from .tables import Column, console, print_json, print_table
 
 if TYPE_CHECKING:
@@ -34,19 +37,47 @@ if TYPE_CHECKING:
 
     from .tables import JsonRow
 
+MODEL: Final = "model"
+"""What `fastagentic prices MODEL` is called among the commands of the group."""
 SHOWN: Final = ("input", "output", "cache_read", "cache_write")
 _NOTE: Final = (
     "USD per million tokens where nothing else is said. What a gateway states for a call comes before LiteLLM and the table."
 )
 
 
-def prices(
+class ModelsToo(TyperGroup):
+    """A group whose first word may also be a model: then, and without any word, `fastagentic prices` itself is meant."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Put the name of that command where none is."""
+        if not args or args[0] not in {*self.commands, *ctx.help_option_names}:
+            args = [MODEL, *args]
+        return super().parse_args(ctx, args)
+
+
+prices = typer.Typer(
+    name="prices",
+    cls=ModelsToo,
+    help="Which rule prices a model, or those seen: `fastagentic prices [MODEL] [--provider NAME] [--at DATE] [--json]`.",
+)
+prices.command()(told(update))
+prices.command()(told(check))
+
+
+def _offered(incomplete: str) -> list[tuple[str, str]]:
+    commands = [("update", "write the price list"), ("check", "find calls without a price")]
+    return [*(one for one in commands if one[0].startswith(incomplete)), *complete.models(incomplete)]
+
+
+@prices.command(MODEL, hidden=True)
+@told
+def of_model(
     model: Annotated[
         str | None,
         typer.Argument(
             metavar="MODEL",
             help="A model, or provider/model. Without it: the models in the store.",
-            autocompletion=complete.models,
+            autocompletion=_offered,
         ),
     ] = None,
     provider: Annotated[
@@ -60,7 +91,7 @@ def prices(
     Your prices are those of the file that FASTAGENTIC_PRICES names.
     """
     at_ns = _moment(at)
-    pricing = Pricing(setting("prices"), source=SETTINGS["prices"].env)
+    pricing = pricing_of_settings(store_home())
     if model is not None:
         _print_model(pricing, model, provider, at_ns, as_json=as_json)
     elif provider is not None:
@@ -200,7 +231,7 @@ def _is_priced(seen: SeenModel, rule: Rule | None) -> bool:
 
 
 def _priced_by(seen: SeenModel, rule: Rule | None) -> str | None:
-    if seen.stated == seen.calls and (rule is None or rule.who in {LITELLM, TABLE}):
+    if seen.stated == seen.calls and (rule is None or rule.source is CostSource.PRICE_TABLE):
         return f"stated by {seen.gateway}"
     return None if rule is None else rule.who
 

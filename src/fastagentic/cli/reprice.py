@@ -8,11 +8,10 @@ from typing import TYPE_CHECKING, Annotated, Final
 import typer
 
 from fastagentic.core import words
-from fastagentic.core.config import SETTINGS, setting
 from fastagentic.core.errors import ConfigError
-from fastagentic.pricing import Pricing
+from fastagentic.pricing import Pricing, pricing_of_settings
 from fastagentic.pricing.recorded import price_now, recorded_call
-from fastagentic.store.location import store_path
+from fastagentic.store.location import store_home, store_path
 from fastagentic.store.reader import open_store, open_to_write
 from fastagentic.store.reprice import Price, correct, count, differences
 
@@ -49,7 +48,7 @@ def reprice(
     Each call at the prices that were in force when it was made. What a gateway stated stays: it is a bill.
     """
     since_ns = moment_ago("--since", since) or 0
-    price = pricer(Pricing(setting("prices"), source=SETTINGS["prices"].env))
+    price = pricer(pricing_of_settings(store_home()))
     path = store_path()
     with open_store(path) as connection, bar("look", count(connection, since_ns), "calls") as moved:
         found = differences(connection, since_ns, price, moved)

@@ -44,8 +44,9 @@ def unpriced_calls_pass(evidence: Evidence) -> Iterator[Told]:
     lenient = [scope.value for scope, budget in evidence.budgets.of.items() if budget.unpriced != "stop"]
     if lenient and evidence.unpriced:
         calls = sum(row.calls for row in evidence.unpriced)
+        models = list(dict.fromkeys(row.model for row in evidence.unpriced))
         yield Told(
             f"{calls_in_words(calls)} of unknown cost count as nothing in the budgets of {', '.join(lenient)}",
-            f"nobody knows a price of {', '.join(row.model for row in evidence.unpriced[:3])}: it can be called without end",
-            "Give it a price (`fastagentic prices`), or set `unpriced` of these budgets to stop.",
+            f"nobody knows a price of {', '.join(models[:3])}: it can be called without end",
+            "Give it a price (`fastagentic prices check` shows how), or set `unpriced` of these budgets to stop.",
         )

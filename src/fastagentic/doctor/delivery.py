@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import TYPE_CHECKING, Final
 
 from fastagentic.core import words
@@ -26,11 +27,15 @@ PUBLIC_KEY, SECRET_KEY = "LANGFUSE_PUBLIC_KEY", "LANGFUSE_SECRET_KEY"
 
 def models_unpriced(evidence: Evidence) -> Iterator[Told]:
     """Calls of unknown cost."""
+    calls: Counter[str] = Counter()
     for row in evidence.unpriced:
+        calls[row.model] += row.calls
+    for model, number in calls.most_common():
         yield Told(
-            f"{row.model}: {calls_in_words(row.calls)} of unknown cost",
+            f"{model}: {calls_in_words(number)} of unknown cost",
             "neither the gateway nor a price table says what it costs; it counts as unknown, not as free",
-            f"`fastagentic prices {row.model}` shows who was asked; give a price of your own in FASTAGENTIC_PRICES.",
+            f"`fastagentic prices check` says what to do: a price of your own, newer price data, or `fastagentic reprice`. "
+            f"`fastagentic prices {model}` shows who was asked.",
         )
 
 

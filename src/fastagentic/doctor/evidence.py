@@ -14,7 +14,8 @@ if TYPE_CHECKING:
     from fastagentic.export.spool.survey import SpoolStatus
     from fastagentic.gateways.portkey_config import PortkeyConfig, Target
     from fastagentic.store.queries.reliability import Group, LostAttempts, Request
-    from fastagentic.store.queries.status import Dropped, UnpricedModel
+    from fastagentic.store.queries.status import Dropped
+    from fastagentic.store.queries.unpriced import UnpricedCalls
 
 
 @dataclass(slots=True, frozen=True)
@@ -67,7 +68,8 @@ class Evidence:
     groups: tuple[Group, ...] = ()
     lost_attempts: tuple[LostAttempts, ...] = ()
     requests: tuple[Request, ...] = ()
-    unpriced: tuple[UnpricedModel, ...] = ()
+    unpriced: tuple[UnpricedCalls, ...] = ()
+    """What `fastagentic prices check` lists."""
     store_drops: tuple[Dropped, ...] = ()
     store_problem: str | None = None
     has_store: bool = False

@@ -18,6 +18,7 @@ from fastagentic.gateways.lent import HOSTED_URL
 from fastagentic.store.location import store_home, store_path
 from fastagentic.store.queries.reliability import groups, lost_attempts, requests
 from fastagentic.store.queries.status import status
+from fastagentic.store.queries.unpriced import unpriced_calls
 from fastagentic.store.reader import open_store, write_problem
 
 from .evidence import Evidence, LiteLLMSetup, PortkeySetup, Reach
@@ -70,7 +71,7 @@ def _stored(path: Path, since_ns: int | None) -> dict[str, Any]:
                 "groups": tuple(groups(connection, since_ns)),
                 "lost_attempts": tuple(lost_attempts(connection, since_ns)),
                 "requests": tuple(requests(connection, since_ns)),
-                "unpriced": whole.unpriced,
+                "unpriced": tuple(unpriced_calls(connection, since_ns)),
                 "store_drops": whole.drops,
                 "store_bytes": whole.size_bytes,
             }

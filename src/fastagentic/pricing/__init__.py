@@ -19,12 +19,15 @@ from .table import PriceTable, is_tier
 if TYPE_CHECKING:
     import os
     from collections.abc import Callable, Mapping
+    from pathlib import Path
 
     from fastagentic.core.call import LLMCall
 
     from .overrides import Overrides
 
 ZERO: Final = Decimal(0)
+LIST_NAME: Final = "prices.json"
+"""The price list, in the directory of the local store."""
 LITELLM: Final = "litellm"
 """As a client it states its own calculation, at list prices, in this process; as a proxy it states a bill."""
 PROXY: Final = "litellm_proxy"
@@ -47,16 +50,21 @@ class Priced(NamedTuple):
 class Pricing:
     """The prices in force for one instrumentation: the user's overrides over everybody else's.
 
-    `prices` are the user's: a mapping, or the path of a TOML or JSON file; `source` says where they were given.
+    `prices` are the user's: a mapping, or the path of a TOML or JSON file; `source` says where they were given. `list_path` is
+    where `fastagentic prices update` writes its list, which may not be there.
 
     Raises: ConfigError that names the file, the key, the value and what is accepted.
     """
 
     def __init__(
-        self, prices: Mapping[str, object] | str | os.PathLike[str] | None = None, *, source: str = "argument of instrument()"
+        self,
+        prices: Mapping[str, object] | str | os.PathLike[str] | None = None,
+        *,
+        source: str = "argument of instrument()",
+        list_path: Path | None = None,
     ) -> None:
         self.overrides = None if prices is None else _overrides(prices, source)
-        self.table = PriceTable()
+        self.table = PriceTable(list_path)
 
     def warm_up(self) -> None:
         """Load the price table on a thread, while the first call that will need it is on the wire."""
@@ -130,6 +138,18 @@ class Pricing:
             if entry.holds(at_ns):
                 return Priced(entry.less(priced.usd), priced.source, f"{priced.rule}, {entry.rule}")
         return priced
+
+
+def pricing_of_settings(home: Path) -> Pricing:
+    """The prices that the settings name, over the price list in `home`: as for a program that is started here.
+
+    Raises: ConfigError that names what cannot be used of either.
+    """
+    from fastagentic.core.config import SETTINGS, setting
+
+    pricing = Pricing(setting("prices"), source=SETTINGS["prices"].env, list_path=home / LIST_NAME)
+    pricing.table.read_list()
+    return pricing
 
 
 def _overrides(prices: object, source: str) -> Overrides | None:

@@ -90,7 +90,7 @@ def _read(where: str, key: str, given: object, source: str) -> Entry:
     starts_ns = _moment(f"{where}[{FROM!r}]", given.get(FROM), source)
     ends_ns = _moment(f"{where}[{UNTIL!r}]", given.get(UNTIL), source)
     if starts_ns is not None and ends_ns is not None and starts_ns >= ends_ns:
-        raise ConfigError.of(f"{where}[{UNTIL!r}]", given[UNTIL], f"a time after its {FROM}, {_said(starts_ns)}", source=source)
+        raise ConfigError.of(f"{where}[{UNTIL!r}]", given[UNTIL], f"a time after its {FROM}, {said(starts_ns)}", source=source)
     rule = _rule(key, starts_ns, ends_ns, source)
     if discount is not None:
         return Entry(key, f"less {discount.normalize():f} % by {rule}", None, discount, starts_ns, ends_ns)
@@ -99,7 +99,7 @@ def _read(where: str, key: str, given: object, source: str) -> Entry:
 
 
 def _rule(key: str, starts_ns: int | None, ends_ns: int | None, source: str) -> str:
-    dates = [f"{word} {_said(ns)}" for word, ns in ((FROM, starts_ns), (UNTIL, ends_ns)) if ns is not None]
+    dates = [f"{word} {said(ns)}" for word, ns in ((FROM, starts_ns), (UNTIL, ends_ns)) if ns is not None]
     return f"{' '.join([key, *dates])} ({source})"
 
 
@@ -179,7 +179,7 @@ def _in_order(entries: list[Entry], source: str) -> tuple[Entry, ...]:
     ordered = sorted(entries, key=lambda entry: -(2**63) if entry.starts_ns is None else entry.starts_ns)
     for one, next_one in pairwise(ordered):
         if one.ends_ns is None or next_one.starts_ns is None or one.ends_ns > next_one.starts_ns:
-            start = "the beginning" if next_one.starts_ns is None else _said(next_one.starts_ns)
+            start = "the beginning" if next_one.starts_ns is None else said(next_one.starts_ns)
             raise ConfigError(
                 f"prices[{next_one.key!r}] ({source}) has two entries that hold from {start} on; "
                 f"give the earlier one an {UNTIL} that is not after the {FROM} of the later one"
@@ -187,7 +187,7 @@ def _in_order(entries: list[Entry], source: str) -> tuple[Entry, ...]:
     return tuple(ordered)
 
 
-def _said(at_ns: int) -> str:
+def said(at_ns: int) -> str:
     """A time as people write it: the date alone where it is midnight."""
     moment = datetime.fromtimestamp(at_ns // 10**9, UTC)
     return f"{moment:%Y-%m-%d}" if at_ns % (86_400 * 10**9) == 0 else f"{moment:%Y-%m-%dT%H:%M:%SZ}"

@@ -84,7 +84,7 @@ def rules(pricing: Pricing, call: LLMCall, at_ns: int) -> list[Rule]:
     tabled = _first(call, lambda provider, model: pricing.table.tariff(provider, model, call.service_tier, at_ns))
     if tabled is not None:
         calls = NO_CALL if own is not None else EVERY_CALL if calculated is None else OTHER_CALLS
-        found.append(_listed(TABLE, calls, tabled, less))
+        found.append(_listed(tabled.rule.partition(", ")[0], calls, tabled, less))
     return found
 
 
@@ -115,3 +115,12 @@ def _listed(who: str, calls: str, tariff: Tariff, less: Entry | None) -> Rule:
         return Rule(CostSource.PRICE_TABLE, who, calls, tariff.bands, tariff.rule)
     text = f"{tariff.rule}, {less.rule}"
     return Rule(CostSource.PRICE_TABLE, who, calls, tariff.bands, text, less.starts_ns, less.ends_ns, less.discount)
+
+
+def ended(pricing: Pricing, call: LLMCall, at_ns: int) -> Entry | None:
+    """The price or discount of the user's that was the last to hold for the call's model, where none does now or will later."""
+    matches = pricing.overrides.matches(call) if pricing.overrides is not None else None
+    for entries in (matches.rates, matches.discounts) if matches is not None else ():
+        if entries and all(entry.ends_ns is not None and entry.ends_ns <= at_ns for entry in entries):
+            return max(entries, key=lambda entry: entry.ends_ns or 0)
+    return None

@@ -9,6 +9,7 @@ from __future__ import annotations
 import importlib.util
 import json
 import re
+from collections.abc import Mapping
 from decimal import Decimal
 from functools import lru_cache
 from pathlib import Path
@@ -18,7 +19,7 @@ from .rates import MILLION, UNITS, Band, Rates, Tariff
 from .spellings import PROVIDERS, spellings, table_id
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator
 
 FILE: Final = "model_prices_and_context_window_backup.json"
 
@@ -45,28 +46,45 @@ _ABOVE: Final = re.compile(r"(?P<key>\w+)_above_(?P<thousands>\d+)k_tokens")
 
 def litellm_tariff(provider: str, model: str) -> Tariff | None:
     """What LiteLLM's list says about a model; None when it does not know it, or is not installed."""
-    prices = _prices()
+    prices = listed()
     for name in _names(provider, model):
         entry = prices.get(name)
         if entry is not None and _is_sold_by(entry, provider, name):
-            bands = tuple(_bands(entry))
-            return Tariff(bands, f"LiteLLM's list, {name}") if any(band.quoted for band in bands) else None
+            return tariff_of(name, entry)
     return None
+
+
+def tariff_of(name: str, entry: Mapping[str, Any]) -> Tariff | None:
+    """The rates of an entry; None where it has none that we know of."""
+    bands = tuple(_bands(entry))
+    return Tariff(bands, f"LiteLLM's list, {name}") if any(band.quoted for band in bands) else None
+
+
+def sold_by(entry: Mapping[str, Any]) -> str | None:
+    """The provider that an entry names."""
+    seller = entry.get("litellm_provider")
+    return None if seller is None else _provider(str(seller))
+
+
+def is_of_litellm(prices: Mapping[str, Any]) -> bool:
+    """Whether these are entries of LiteLLM's, not prices in the form of the user's own."""
+    return any(isinstance(entry, Mapping) and ("litellm_provider" in entry or not KEYS.keys().isdisjoint(entry))
+               for entry in prices.values())  # fmt: skip
 
 
 def litellm_names() -> set[str]:
     """Every name on the list."""
-    return set(_prices()) - {"sample_spec"}
+    return set(listed()) - {"sample_spec"}
 
 
 def litellm_seller(model: str) -> str | None:
     """The provider that LiteLLM's list names for exactly this model."""
-    seller = (_prices().get(model) or {}).get("litellm_provider")
-    return None if seller is None else _provider(str(seller))
+    return sold_by(listed().get(model) or {})
 
 
 @lru_cache(maxsize=1)
-def _prices() -> Mapping[str, Any]:
+def listed() -> Mapping[str, Any]:
+    """The list as it lies on disk; empty where LiteLLM is not installed."""
     found = importlib.util.find_spec("litellm")
     places = (found.submodule_search_locations if found is not None else None) or ()
     path = next((path for place in places if (path := Path(place) / FILE).is_file()), None)

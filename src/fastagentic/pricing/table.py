@@ -1,4 +1,4 @@
-"""The price table: genai-prices, loaded when the first call needs it.
+"""The price table: the price list of this user where there is one, then genai-prices, loaded when the first call needs them.
 
 Its own calculation takes 70 us a call, most of it finding out which prices apply. Its rates are therefore read once a model
 (and day, where they change with the date) and kept; what they come to is held against the library's own answer by a test.
@@ -13,14 +13,19 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from fastagentic.core.guard import never_break
 
+from .history import BEGINNING, END
 from .loading import price_data
 from .rates import Band, Rates, Tariff
 from .spellings import spellings, table_id
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
+
+    from .price_list import PriceList
 
 LOAD: Final = never_break("load the price table")
+READ_LIST: Final = never_break("read the price list")
 KEEP: Final = 1_000  # models
 DAY_NS: Final = 86_400 * 10**9
 MINUTE_NS: Final = 60 * 10**9
@@ -69,42 +74,95 @@ class Found(NamedTuple):
 
 
 class Kept(NamedTuple):
-    """Rates, and the time for which they hold: the `slot`th stretch of `slot_ns`; 0 is for ever."""
+    """Rates, and from when until when they hold."""
 
-    slot_ns: int
-    slot: int
+    starts_ns: int
+    ends_ns: int
     tariff: Tariff | None
 
 
 class PriceTable:
-    """Prices by provider and model, as genai-prices knows them at the time of the call."""
+    """Prices by provider and model at the time of the call: as the list at `list_path` has them, then as genai-prices does."""
 
-    def __init__(self) -> None:
+    def __init__(self, list_path: Path | None = None) -> None:
         self._is_warming = False
         self._kept: dict[tuple[str, str, str | None], Kept] = {}
+        self._list_path = list_path
+        self._list: PriceList | None = None
+        self._is_read = list_path is None
+        self._reading = threading.Lock()
 
     def warm_up(self) -> None:
         """Import the table on a thread of its own; once."""
         if not self._is_warming:
             self._is_warming = True
-            threading.Thread(target=_load, name="fastagentic-prices", daemon=True).start()
+            threading.Thread(target=self._load, name="fastagentic-prices", daemon=True).start()
 
     def tariff(self, provider: str, model: str, tier: str | None, at_ns: int) -> Tariff | None:
         """The rates of a model at a time (nanoseconds since the epoch), or None when the table does not know it."""
         key = (provider, model, tier)
         kept = self._kept.get(key)
-        if kept is None or (kept.slot_ns and at_ns // kept.slot_ns != kept.slot):
+        if kept is None or not kept.starts_ns <= at_ns < kept.ends_ns:
             if len(self._kept) >= KEEP:
                 self._kept.clear()
-            kept = self._kept[key] = _read(find(provider, model), tier, at_ns)
+            kept = self._kept[key] = self._find(provider, model, tier, at_ns)
         return kept.tariff
+
+    def read_list(self) -> PriceList | None:
+        """The price list, read now; None where there is none. Raises: ConfigError that says what is wrong with it."""
+        try:
+            if self._list_path is not None and self._list_path.exists():
+                from .list_file import read_list  # with the parser of dates: most have no list
+
+                self._list = read_list(self._list_path)
+        finally:
+            self._is_read = True  # one that cannot be read is none, and is not tried again at each call
+        return self._list
+
+    def _load(self) -> None:
+        with LOAD:
+            price_data()
+        self._read_once()
+
+    def _read_once(self) -> None:
+        if self._is_read:
+            return
+        with self._reading, READ_LIST:
+            if not self._is_read:
+                self.read_list()
+
+    def _find(self, provider: str, model: str, tier: str | None, at_ns: int) -> Kept:
+        self._read_once()
+        found = find(provider, model)
+        if self._list is None:
+            return _read(found, tier, at_ns)
+        from .price_list import LITELLM, TABLE, names_of
+
+        names = names_of(provider, model)
+        if found is not None:
+            names[TABLE], names[LITELLM] = (listed_key(found),), ()
+        known = found is None or found.is_own or not is_tier(tier)
+        asked = self._list.ask(names, tier.lower() if tier is not None and is_tier(tier) else "", at_ns) if known else None
+        if asked is not None and asked.stretch is not None:
+            return Kept(asked.starts_ns, asked.ends_ns, asked.stretch.tariff(asked.rule))
+        kept = _read(found, tier, at_ns)
+        return kept if asked is None else Kept(max(kept[0], asked.starts_ns), min(kept[1], asked.ends_ns), kept.tariff)
 
 
 def _read(found: Found | None, tier: str | None, at_ns: int) -> Kept:
     if found is None:
-        return Kept(0, 0, None)
-    slot_ns = _slot_ns(found.model, _context(tier))
-    return Kept(slot_ns, at_ns // slot_ns if slot_ns else 0, read_tariff(found, tier, at_ns))
+        return Kept(BEGINNING, END, None)
+    slot_ns = _slot_ns(found.model, tier)
+    tariff = read_tariff(found, tier, at_ns)
+    start_ns = at_ns - at_ns % slot_ns if slot_ns else BEGINNING
+    return Kept(start_ns, start_ns + slot_ns if slot_ns else END, tariff)
+
+
+def listed_key(found: Found) -> str:
+    """Under which key a price list has a model: that of whoever lists it, where a provider borrows another's price."""
+    sellers = price_data().get_snapshot().providers if not found.is_own else ()
+    owner = next((one.id for one in sellers if any(model is found.model for model in one.models)), found.provider)
+    return f"{owner}/{found.model.id}".lower()
 
 
 def is_tier(tier: str | None) -> bool:
@@ -153,11 +211,6 @@ def _rate_above(price: Any, above: int) -> Decimal:
     return reached[-1] if reached else price.base
 
 
-def _load() -> None:
-    with LOAD:
-        price_data()
-
-
 def find(provider: str, model: str) -> Found | None:
     """The model under any of its spellings."""
     snapshot = price_data().get_snapshot()
@@ -174,14 +227,21 @@ def find(provider: str, model: str) -> Found | None:
     return None
 
 
-def _slot_ns(model: Any, context: dict[str, str] | None) -> int:
-    """How long prices hold: for ever, a day where they change by date, a minute where by time of day."""
+def constraints_of(model: Any, tier: str | None) -> list[Any]:
+    """The days and times of day at which rates of a model change."""
     dated = model.prices if isinstance(model.prices, list) else []
-    variants = (model.price_variants or []) if context is not None else []
-    constraints = [one.constraint for one in (*dated, *variants) if one.constraint is not None]
-    if any(hasattr(constraint, "start_time") for constraint in constraints):
-        return MINUTE_NS
-    return DAY_NS if constraints else 0
+    variants = (model.price_variants or []) if _context(tier) is not None else []
+    return [one.constraint for one in (*dated, *variants) if one.constraint is not None]
+
+
+def changes_by_the_minute(model: Any, tier: str | None) -> bool:
+    """Whether rates go by the time of day."""
+    return any(hasattr(constraint, "start_time") for constraint in constraints_of(model, tier))
+
+
+def _slot_ns(model: Any, tier: str | None) -> int:
+    """How long prices hold: for ever, a day where they change by date, a minute where by time of day."""
+    return MINUTE_NS if changes_by_the_minute(model, tier) else DAY_NS if constraints_of(model, tier) else 0
 
 
 def model_ids(provider_id: str | None = None) -> set[str]:

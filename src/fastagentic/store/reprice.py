@@ -111,6 +111,21 @@ def correct(
         return _each(connection, since_ns, price, on_read, is_written=True)
 
 
+def outdated(
+    connection: sqlite3.Connection,
+    since_ns: int,
+    price: Callable[[Recorded], Price | None],
+    on_read: Callable[[int], None] = lambda calls: None,
+) -> Iterator[tuple[Recorded, Price]]:
+    """The calls that `correct` would change, each with its new price."""
+    for calls in _chunks(connection, since_ns):
+        for _, recorded in calls:
+            new = price(recorded)
+            if new is not None and _is_other(recorded.columns, new):
+                yield recorded, new
+        on_read(len(calls))
+
+
 def count(connection: sqlite3.Connection, since_ns: int) -> int:
     """How many calls there are to look at, at most."""
     found = connection.execute("SELECT COUNT(*) FROM calls WHERE started_ns >= ?", (since_ns,))

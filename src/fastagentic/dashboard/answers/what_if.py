@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING, Annotated, Final
 
 from pydantic import BeforeValidator, Field
 
-from fastagentic.core.config import SETTINGS, setting
 from fastagentic.core.errors import ConfigError
 from fastagentic.dashboard.problems import Refused
 from fastagentic.dashboard.query import LONGEST_TEXT, ScopeQuery, Text, unsaid
 from fastagentic.dashboard.what_if import Prices, price, reprice
-from fastagentic.pricing import Pricing
+from fastagentic.pricing import pricing_of_settings
 from fastagentic.pricing.explain import near
+from fastagentic.store.location import store_home
 from fastagentic.store.queries.choices import choices
 from fastagentic.store.queries.dimensions import GroupBy
 from fastagentic.store.queries.grouped import total
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     import sqlite3
 
     from fastagentic.dashboard.what_if import Repriced
+    from fastagentic.pricing import Pricing
     from fastagentic.store.queries.sums import Sums
 
 PRICE_NAMES = ("model", "provider", "calls", "input_tokens", "output_tokens", "recorded", "cost", "saved", "change", "unpriced")
@@ -112,7 +113,7 @@ def what_if(connection: sqlite3.Connection, query: WhatIfQuery, now_ns: int) -> 
 
 def _pricing() -> Pricing:
     try:
-        return Pricing(setting("prices"), source=SETTINGS["prices"].env)
+        return pricing_of_settings(store_home())
     except ConfigError as error:
         raise Refused(503, str(error)) from error
 

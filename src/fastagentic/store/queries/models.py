@@ -32,11 +32,11 @@ _SEEN: Final = """
     SELECT provider, target_provider, model, response_model, gateway, COUNT(*),
         COALESCE(SUM(cost_source = 'gateway' AND cache_hit IS NOT 1), 0),
         COALESCE(SUM(cost_source = 'unknown'), 0)
-    FROM calls WHERE COALESCE(response_model, model) IS NOT NULL
+    FROM calls WHERE COALESCE(response_model, model) IS NOT NULL AND started_ns >= ?
     GROUP BY 1, 2, 3, 4, 5 ORDER BY 6 DESC, 3, 4, 1
 """
 
 
-def seen_models(connection: sqlite3.Connection) -> list[SeenModel]:
-    """The models in the store, most called first."""
-    return [SeenModel(*row) for row in connection.execute(_SEEN)]
+def seen_models(connection: sqlite3.Connection, since_ns: int | None = None) -> list[SeenModel]:
+    """The models of calls that started from `since_ns` on (nanoseconds since the epoch), most called first."""
+    return [SeenModel(*row) for row in connection.execute(_SEEN, (since_ns or 0,))]
