@@ -295,7 +295,7 @@ def check_operators_quickstart(venv: Path) -> str:
         run("sh", "scripts/prometheus.sh", "find")
     except FailedError:
         return "not run: it needs a collector (make collector) and Prometheus"
-    variables = {**os.environ, "FASTAGENTIC_INSTALLED_IN": str(venv / "bin")}
+    variables = {**os.environ, "RELEASE_CHECK_PROGRAMS": str(venv / "bin")}
     run(sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "tests/operators/test_quickstart.py", env=variables)
     return "quickstart-operator.md: every block"
 

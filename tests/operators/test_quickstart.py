@@ -23,7 +23,7 @@ import litellm
 litellm.completion(model="gpt-4o-mini", messages=[{"role": "user", "content": "Does it ship?"}], mock_response="Yes.")
 """
 COST = 0.0000135
-INSTALLED = "FASTAGENTIC_INSTALLED_IN"
+INSTALLED = "RELEASE_CHECK_PROGRAMS"
 """Where `fastagentic` and `python` are taken from, by `make release-check`: an environment that has the wheel."""
 
 
