@@ -103,6 +103,14 @@ def test_a_price_of_your_own_that_ended_is_found_unless_another_follows(
         assert "holds no more; add what follows it" in cli("prices", "check", **variables).stderr
 
 
+def test_a_price_of_a_file_that_ended_is_found_too(cli: Cli, own_environment: Path, tmp_path: Path) -> None:
+    store(store_path(), [priced(0.5, model="gpt-4o")])
+    (tmp_path / "contract.toml").write_text('["openai/gpt-4o"]\ninput = 2\noutput = 8\nuntil = 2026-01-01\n')
+    cli("prices", "update", str(tmp_path / "contract.toml"))
+
+    assert [one["rule"] for one in findings(cli)] == ["openai/gpt-4o until 2026-01-01 (contract.toml)"]
+
+
 def test_a_list_of_another_release_is_mentioned_and_is_no_finding(cli: Cli, own_environment: Path) -> None:
     store(store_path(), [priced(0.5, model="gpt-4o")])
     write_list(store_home() / LIST_NAME, PriceList({"genai-prices": Section("genai-prices 0.0.1", "2026-10-01")}))

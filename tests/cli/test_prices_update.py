@@ -128,6 +128,16 @@ def test_a_file_leaves_the_prices_of_others_alone(cli: Cli, file: Path) -> None:
     assert {name: one for name, one in prices.sections.items() if name != "file"} == others
 
 
+def test_a_release_with_the_same_rates_is_noted_all_the_same(cli: Cli, file: Path, tmp_path: Path) -> None:
+    update(cli, file)
+    (tmp_path / "newer.toml").write_text(file.read_text())
+
+    assert update(cli, tmp_path / "newer.toml")["changes"] == []
+    prices = read_list(store_home() / LIST_NAME)
+    assert prices is not None
+    assert prices.versions == {"file": "newer.toml"}
+
+
 def test_a_list_of_litellms_is_taken_as_a_file(cli: Cli, tmp_path: Path) -> None:
     path = tmp_path / "model_prices.json"
     path.write_text(json.dumps(LITELLM_FORM))

@@ -165,15 +165,21 @@ def somebodys(chance: Random, user: str, prompt: str) -> tuple[StoredSpan, Store
 
 
 @pytest.fixture
-def crowded(own_environment: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A store, a ledger and a spool in which one user is everywhere, left by processes that have ended."""
+def plain_sqlite(monkeypatch: pytest.MonkeyPatch) -> None:
+    """SQLite that leaves what it deletes, as it does but for some who build it."""
 
     def connected(*args: Any, **options: Any) -> sqlite3.Connection:
         connection = connect(*args, **options)
-        connection.execute("PRAGMA secure_delete = OFF")  # as SQLite has it, but for some who build it
+        connection.execute("PRAGMA secure_delete = OFF")
         return connection
 
-    monkeypatch.setattr("fastagentic.store.file.connect", connected)
+    for module in ("file", "reader"):
+        monkeypatch.setattr(f"fastagentic.store.{module}.connect", connected)
+
+
+@pytest.fixture
+def crowded(own_environment: Path, plain_sqlite: None) -> Path:
+    """A store, a ledger and a spool in which one user is everywhere, left by processes that have ended."""
     writing, chance = writer(store_path(), window_s=0.001), Random(1)
     for number in range(600):
         is_victim = chance.random() < 0.5
@@ -294,6 +300,16 @@ def test_killed_at_any_step_the_same_again_does_the_rest(cli: Cli, crowded: Path
     assert answers_without(VICTIM) == others
     assert sorted(names(waiting_records(next(iter((crowded / "spool").iterdir()))))) == ["of u-2"]
     assert "There is nothing of user" in cli("prune", "--user", VICTIM, "--yes").stderr
+
+
+def test_what_is_old_leaves_no_bytes_either(cli: Cli, own_environment: Path, plain_sqlite: None) -> None:
+    old = priced(0.25, user=VICTIM, ago_h=50.0)
+    old.attributes["gen_ai.input.messages"] = PROMPT
+    store(store_path(), [old, *(priced(0.25, user="u-1", run_id=f"{one:032x}") for one in range(40))])
+    assert files_with(own_environment, PROMPT) == ["store.db"]
+    cli("prune", "--older-than", "24h", "--yes")
+
+    assert files_with(own_environment, PROMPT) == []
 
 
 # --- without a store, and with others -------------------------------------------------------------

@@ -91,7 +91,7 @@ def delete_what_is_older(going: Going, before_ns: int) -> Going:
     """Delete it; what was there. Raises: StoreError."""
     gone = Going(going.rows, going.rule, _out_of_spools(going))
     with open_to_write(store_path()) as connection, bar("prune", going.rows.rows, "rows") as moved:
-        gone.rows = delete_older(connection, before_ns, on_deleted=moved)
+        gone.rows = delete_older(connection, before_ns, on_deleted=moved, overwrites=True)
     return gone
 
 

@@ -161,7 +161,7 @@ def _ended(pricing: Pricing, seen: Iterable[SeenModel]) -> Iterator[Found]:
         rule = ended(pricing, call, time.time_ns())
         if rule is not None:
             key = (row.answered or row.model or "(no model)", row.provider, row.gateway)
-            one = found.setdefault(key, Found(Kind.ENDED, *key, rule=rule.rule))
+            one = found.setdefault(key, Found(Kind.ENDED, *key, rule=rule))
             one.calls += row.calls
     yield from found.values()
 

@@ -73,7 +73,7 @@ def update(
     with waiting("read the prices"):
         offers = of_packages() if file is None else [of_file(file)]
         after, changes = updated(before, offers, now_ns, _moment(begin))
-    if not dry_run and (changes or before is None):
+    if not dry_run and (changes or before is None or before.versions != after.versions):
         try:
             write_list(path, after)
         except OSError as error:

@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING, Final
 from fastagentic.core.call import GatewayFacts, LLMCall
 from fastagentic.core.names import CostSource, Operation
 
+from .entries import said
 from .litellm_list import litellm_names, litellm_seller, litellm_tariff
+from .price_list import FILE, USUAL, names_of
 from .spellings import PROVIDERS, table_id
 from .table import find, model_ids, sellers_of
 
@@ -117,10 +119,21 @@ def _listed(who: str, calls: str, tariff: Tariff, less: Entry | None) -> Rule:
     return Rule(CostSource.PRICE_TABLE, who, calls, tariff.bands, text, less.starts_ns, less.ends_ns, less.discount)
 
 
-def ended(pricing: Pricing, call: LLMCall, at_ns: int) -> Entry | None:
-    """The price or discount of the user's that was the last to hold for the call's model, where none does now or will later."""
+def ended(pricing: Pricing, call: LLMCall, at_ns: int) -> str | None:
+    """The rule that was the last to hold for the call's model, where none of its kind does now or will later: a price or a
+    discount of the user's, or a price that the price list has from a file.
+    """
     matches = pricing.overrides.matches(call) if pricing.overrides is not None else None
     for entries in (matches.rates, matches.discounts) if matches is not None else ():
         if entries and all(entry.ends_ns is not None and entry.ends_ns <= at_ns for entry in entries):
-            return max(entries, key=lambda entry: entry.ends_ns or 0)
+            return max(entries, key=lambda entry: entry.ends_ns or 0).rule
+    prices = pricing.table.read_list()
+    section = None if prices is None else prices.sections.get(FILE)
+    if section is None or (matches is not None and matches.rates):
+        return None
+    for key in names_of(call.provider, call.response_model or call.model or "")[FILE]:
+        history = section.models.get(key, {}).get(USUAL, ())
+        if history:
+            last_ns = history[-1].ends_ns
+            return f"{key} until {said(last_ns)} ({section.version})" if last_ns <= at_ns else None
     return None

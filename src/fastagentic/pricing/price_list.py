@@ -68,6 +68,11 @@ class PriceList:
                     return Asked(found, rule, starts_ns, ends_ns)
         return Asked(None, "", starts_ns, ends_ns)
 
+    @property
+    def versions(self) -> dict[str, str]:
+        """The release or file that each section is of."""
+        return {name: section.version for name, section in self.sections.items()}
+
     def ordered(self) -> Iterator[tuple[str, Section]]:
         """The sections, best first."""
         return ((name, self.sections[name]) for name in SECTIONS if name in self.sections)

@@ -44,12 +44,15 @@ def prune(
     *,
     budget_s: float | None = None,
     on_deleted: Callable[[int], None] | None = None,
+    overwrites: bool = False,
 ) -> Pruned:
     """Delete all rows older than `older_than_ns` (nanoseconds since the epoch), for about `budget_s` seconds
-    at most. `on_deleted` is told of each chunk, how many rows it had.
+    at most. `on_deleted` is told of each chunk, how many rows it had. With `overwrites` their bytes go as well.
 
     Raises: sqlite3.Error; what was deleted until then stays deleted.
     """
+    if overwrites:
+        connection.execute("PRAGMA secure_delete = ON")
     deadline = None if budget_s is None else time.monotonic() + budget_s
     counts = dict.fromkeys(AGE_COLUMN, 0)
     is_done = True
@@ -59,6 +62,8 @@ def prune(
             if on_deleted is not None:
                 on_deleted(deleted)
             is_done = deadline is None or time.monotonic() <= deadline
+    if overwrites:
+        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
     return Pruned(counts["spans"], counts["calls"], counts["runs"], counts["drops"], is_done)
 
 
