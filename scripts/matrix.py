@@ -91,7 +91,8 @@ def run_tests(python: Path, arguments: list[str]) -> tuple[bool, str]:
         *arguments,
     ]
     summary = "no summary"
-    with subprocess.Popen(command, cwd=REPO, stdout=subprocess.PIPE, text=True) as tests:
+    variables = {**os.environ, "PATH": os.pathsep.join([os.environ["PATH"], str(UV.parent)])}  # tests look for uv there
+    with subprocess.Popen(command, cwd=REPO, env=variables, stdout=subprocess.PIPE, text=True) as tests:
         for line in tests.stdout or ():
             print(line, end="", flush=True)
             if found := re.search(r"\d+ (?:passed|failed|error).* in [\d.]+s", line):
