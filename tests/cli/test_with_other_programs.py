@@ -196,3 +196,8 @@ def test_bash_is_answered_in_its_own_form() -> None:
 
     assert run(variables=asked).stdout.split() == ["order-42", OTHER_RUN]
     assert "costs" in run(variables={**asked, "COMP_WORDS": "fastagentic co", "COMP_CWORD": "1"}).stdout
+    after_prices = run(variables={**asked, "COMP_WORDS": "fastagentic prices ", "COMP_CWORD": "2"}).stdout.split()
+    assert after_prices[:2] == ["update", "check"]
+    assert "gpt-4o" in after_prices
+    options = run(variables={**asked, "COMP_WORDS": "fastagentic prices update --", "COMP_CWORD": "3"}).stdout.split()
+    assert {"--undo", "--dry-run"} <= set(options)

@@ -87,7 +87,7 @@ def check(since: Since = "7d", as_json: AsJson = False) -> None:
     """
     since_ns = moment_ago("--since", since) or 0
     pricing = pricing_of_settings(store_home())
-    path, newer_prices = store_path(), newer_than(pricing.table.read_list())
+    path, newer_prices = store_path(), newer_than(pricing.table.listed)
     with open_store(path) as connection, bar("look", count(connection, since_ns), "calls") as moved:
         found = list(_found(connection, pricing, since_ns, moved))
     if as_json:

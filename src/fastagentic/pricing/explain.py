@@ -127,7 +127,7 @@ def ended(pricing: Pricing, call: LLMCall, at_ns: int) -> str | None:
     for entries in (matches.rates, matches.discounts) if matches is not None else ():
         if entries and all(entry.ends_ns is not None and entry.ends_ns <= at_ns for entry in entries):
             return max(entries, key=lambda entry: entry.ends_ns or 0).rule
-    prices = pricing.table.read_list()
+    prices = pricing.table.listed
     section = None if prices is None else prices.sections.get(FILE)
     if section is None or (matches is not None and matches.rates):
         return None

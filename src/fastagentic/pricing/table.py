@@ -90,7 +90,6 @@ class PriceTable:
         self._list_path = list_path
         self._list: PriceList | None = None
         self._is_read = list_path is None
-        self._reading = threading.Lock()
 
     def warm_up(self) -> None:
         """Import the table on a thread of its own; once."""
@@ -108,8 +107,14 @@ class PriceTable:
             kept = self._kept[key] = self._find(provider, model, tier, at_ns)
         return kept.tariff
 
-    def read_list(self) -> PriceList | None:
-        """The price list, read now; None where there is none. Raises: ConfigError that says what is wrong with it."""
+    @property
+    def listed(self) -> PriceList | None:
+        """The price list, read when it is first needed; None where there is none that can be read."""
+        self._read_once()
+        return self._list
+
+    def read_list(self) -> None:
+        """Read the price list now. Raises: ConfigError that says what is wrong with it."""
         try:
             if self._list_path is not None and self._list_path.exists():
                 from .list_file import read_list  # with the parser of dates: most have no list
@@ -117,7 +122,6 @@ class PriceTable:
                 self._list = read_list(self._list_path)
         finally:
             self._is_read = True  # one that cannot be read is none, and is not tried again at each call
-        return self._list
 
     def _load(self) -> None:
         with LOAD:
@@ -125,16 +129,14 @@ class PriceTable:
         self._read_once()
 
     def _read_once(self) -> None:
-        if self._is_read:
-            return
-        with self._reading, READ_LIST:
-            if not self._is_read:
+        """Two threads may both read it: none goes on without it, and none waits for one that a fork left behind."""
+        if not self._is_read:
+            with READ_LIST:
                 self.read_list()
 
     def _find(self, provider: str, model: str, tier: str | None, at_ns: int) -> Kept:
-        self._read_once()
-        found = find(provider, model)
-        if self._list is None:
+        prices, found = self.listed, find(provider, model)
+        if prices is None:
             return _read(found, tier, at_ns)
         from .price_list import LITELLM, TABLE, names_of
 
@@ -142,7 +144,7 @@ class PriceTable:
         if found is not None:
             names[TABLE], names[LITELLM] = (listed_key(found),), ()
         known = found is None or found.is_own or not is_tier(tier)
-        asked = self._list.ask(names, tier.lower() if tier is not None and is_tier(tier) else "", at_ns) if known else None
+        asked = prices.ask(names, tier.lower() if tier is not None and is_tier(tier) else "", at_ns) if known else None
         if asked is not None and asked.stretch is not None:
             return Kept(asked.starts_ns, asked.ends_ns, asked.stretch.tariff(asked.rule))
         kept = _read(found, tier, at_ns)
