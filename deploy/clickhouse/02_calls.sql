@@ -66,7 +66,7 @@ SELECT
     SpanId AS span_id,
     ifNull(said('fastagentic.run.id'), TraceId) AS run_id,
     toUnixTimestamp64Nano(Timestamp) AS started_ns,
-    toInt64(Duration) AS duration_ns,
+    greatest(toInt64(Duration), 0) AS duration_ns, -- a clock that was set back
     said('gen_ai.operation.name') AS operation,
     said('gen_ai.provider.name') AS provider,
     said('gen_ai.request.model') AS model,
@@ -99,7 +99,8 @@ SELECT
     toFloat64OrNull(SpanAttributes['gen_ai.response.time_to_first_chunk']) AS time_to_first_chunk_s,
     said('error.type') AS error_type
 FROM otel.otel_traces
-WHERE SpanAttributes['gen_ai.operation.name'] NOT IN ('', 'invoke_workflow', 'invoke_agent', 'execute_tool')
+WHERE ScopeName = 'fastagentic' -- another instrumentation may tell of the same call
+    AND SpanAttributes['gen_ai.operation.name'] NOT IN ('', 'invoke_workflow', 'invoke_agent', 'execute_tool')
     AND SpanAttributes['fastagentic.attempt.number'] = '';
 
 -- What people and programs read: each call once. Repeats of a call are in one partition, so that FINAL never compares two.

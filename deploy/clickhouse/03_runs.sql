@@ -41,11 +41,12 @@ SELECT
     said('fastagentic.tenant.id') AS tenant_id,
     nullIf(said('fastagentic.tags'), '[]') AS tags,
     toUnixTimestamp64Nano(Timestamp) AS started_ns,
-    started_ns + toInt64(Duration) AS ended_ns,
+    started_ns + greatest(toInt64(Duration), 0) AS ended_ns,
     lower(StatusCode) AS status,
     said('error.type') AS error_type
 FROM otel.otel_traces
-WHERE SpanAttributes['gen_ai.operation.name'] IN ('invoke_workflow', 'invoke_agent')
+WHERE ScopeName = 'fastagentic'
+    AND SpanAttributes['gen_ai.operation.name'] IN ('invoke_workflow', 'invoke_agent')
     AND SpanAttributes['fastagentic.attempt.number'] = '';
 
 -- A tuple is taken as a whole: argMin alone would pass over a NULL and tell of an inner span.

@@ -150,7 +150,8 @@ def spans_of(truth: Truth) -> list[dict[str, Any]]:
             "ParentSpanId": span["parent_span_id"] or "",
             "SpanName": span["name"],
             "ServiceName": truth.service_name,
-            "SpanAttributes": {name: _stored(value) for name, value in span["attributes"].items()},
+            "ScopeName": names.SCOPE,
+            "SpanAttributes": {name: stored_text(value) for name, value in span["attributes"].items()},
             "Duration": span["ended_ns"] - span["started_ns"],
             "StatusCode": span["status"].title(),
         }
@@ -158,7 +159,8 @@ def spans_of(truth: Truth) -> list[dict[str, Any]]:
     ]
 
 
-def _stored(value: object) -> str:
+def stored_text(value: object) -> str:
+    """An attribute of the local store as the exporter writes it."""
     return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, separators=(",", ":"))
 
 

@@ -11,6 +11,7 @@ from fastagentic.store.queries import (
     choices,
     compare,
     costs,
+    extent,
     find_run,
     model_table,
     models,
@@ -27,7 +28,7 @@ from fastagentic.store.queries.scope import EVERYTHING, NONE, Scope
 from fastagentic.store.reader import open_store
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Collection, Iterator
 
     Question = Callable[[Any], Any]
 
@@ -52,13 +53,17 @@ def answers(path: Path) -> dict[str, Any]:
         return {name: ask(connection) for name, ask in questions(connection)}
 
 
-def questions(connection: Any) -> Iterator[tuple[str, Question]]:
-    """Each question with a name; times and runs to ask for are taken from the store itself."""
+def questions(connection: Any, many: int = MANY, among: Collection[str] = ()) -> Iterator[tuple[str, Question]]:
+    """Each question with a name; times and runs to ask for are taken from the store itself.
+
+    A list of runs has `many` at most. `among`: of the scopes only those of these names.
+    """
     start_ns, end_ns = connection.execute("SELECT MIN(started_ns), MAX(started_ns) + 1 FROM calls").fetchone()
     middle_ns = (start_ns + end_ns) // 2
     halves = EVERYTHING.between(start_ns, middle_ns), EVERYTHING.between(middle_ns, end_ns)
-    for name, scope in {**SCOPES, "the first half": halves[0], "the second half": halves[1]}.items():
-        for ask in (_of_a_scope(scope), _lists(scope, start_ns, end_ns)):
+    scopes = {**SCOPES, "the first half": halves[0], "the second half": halves[1]}
+    for name, scope in ((name, scopes[name]) for name in among or scopes):
+        for ask in (_of_a_scope(scope), _lists(scope, start_ns, end_ns, many)):
             yield from ((f"{question} of {name}", answer) for question, answer in ask.items())
     yield "changes", lambda one: {by: compare.changes(one, *halves, by=by) for by in GroupBy}
     yield "effects", lambda one: compare.effects(one, *halves)
@@ -69,6 +74,8 @@ def questions(connection: Any) -> Iterator[tuple[str, Question]]:
     yield "lost attempts", reliability.lost_attempts
     yield "requests", reliability.requests
     yield "found runs", _found_runs
+    yield "new calls", _new_calls
+    yield "extent", lambda one: extent.extent(one).last > 0
     yield "status", _status
 
 
@@ -84,11 +91,11 @@ def _of_a_scope(scope: Scope) -> dict[str, Question]:
     }
 
 
-def _lists(scope: Scope, start_ns: int, end_ns: int) -> dict[str, Question]:
+def _lists(scope: Scope, start_ns: int, end_ns: int, many: int) -> dict[str, Question]:
     timed = scope if scope.since_ns is not None else scope.between(start_ns, end_ns)
     return {
         "series": lambda one: [series.series(one, timed, now_ns=end_ns, by=by) for by in (GroupBy.MODEL, GroupBy.TAG)],
-        "runs": lambda one: [runs.runs(one, scope, order=order, lone_calls=True, limit=MANY) for order in runs.RunOrder],
+        "runs": lambda one: [runs.runs(one, scope, order=order, lone_calls=True, limit=many) for order in runs.RunOrder],
         "calls": lambda one: [_unnumbered(calls.calls(one, scope, order=order, limit=100)) for order in calls.CallOrder],
     }
 
@@ -108,6 +115,16 @@ def _found_runs(connection: Any) -> list[str]:
     known = runs.runs(connection, limit=20).rows
     names = [name for run in known for name in (run.run_id, run.external_id, run.run_id[:12]) if name]
     return [find_run.find_run(connection, name) for name in names]
+
+
+def _new_calls(connection: Any) -> Any:
+    """By cursors of the store's own: all that came after the newest but ten, one by one, and nothing after the last."""
+    newest = calls.calls(connection, limit=11).rows[-1].number
+    found, cursor = [], newest
+    while (new := calls.newer_calls(connection, cursor, limit=3)).rows:
+        found += new.rows
+        cursor = new.cursor
+    return cursor == calls.last_call(connection), _unnumbered(calls.CallPage(tuple(found), len(found)))
 
 
 def _status(connection: Any) -> tuple[Any, ...]:

@@ -11,12 +11,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fastagentic.store.queries import latency, sql
+from fastagentic.store.queries import latency
 from fastagentic.store.queries.dimensions import GroupBy
 from fastagentic.store.queries.model_table import model_table
 from fastagentic.store.queries.overview import DAY_NS, overview, spend
 from fastagentic.store.queries.scope import EVERYTHING, Scope
 from fastagentic.store.queries.series import MOST_STEPS, series
+from fastagentic.store.queries.sql import SQLITE
 from fastagentic.store.queries.traffic import traffic
 from fastagentic.store.reader import open_store
 from fastagentic.store.rows import StoredSpan
@@ -77,7 +78,7 @@ def test_quantiles_are_those_of_the_durations_within_the_stated_error(tmp_path: 
 def test_a_bin_stands_for_every_duration_in_it_within_the_stated_error(nanoseconds: int) -> None:
 
     connection = sqlite3.connect(":memory:")
-    (number,) = connection.execute(f"SELECT {sql.bin_of('ns')} FROM (SELECT ? AS ns)", (nanoseconds,)).fetchone()
+    (number,) = connection.execute(f"SELECT {SQLITE.bin_of('ns')} FROM (SELECT ? AS ns)", (nanoseconds,)).fetchone()
     connection.close()
 
     error = abs(latency.seconds_of(number) * 1e9 - nanoseconds) / nanoseconds

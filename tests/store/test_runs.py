@@ -11,11 +11,11 @@ import pytest
 from fastagentic.core.errors import UnknownRunError
 from fastagentic.core.ids import format_trace_id, trace_id_of
 from fastagentic.store.projection import SpanKind
-from fastagentic.store.queries import sql
 from fastagentic.store.queries.find_run import find_run
 from fastagentic.store.queries.run_tree import SpanNode, run_tree
 from fastagentic.store.queries.runs import RunOrder, RunRow, runs
 from fastagentic.store.queries.scope import Scope
+from fastagentic.store.queries.sql import SQLITE
 from fastagentic.store.reader import open_store
 from fastagentic.store.rows import StoredSpan
 
@@ -155,7 +155,7 @@ def test_no_row_of_another_run_is_read_to_find_the_calls_of_one(tmp_path: Path) 
     path = store(tmp_path / "store.db", [call()])
 
     with open_store(path) as connection:
-        query = f"EXPLAIN QUERY PLAN SELECT * FROM {sql.calls_of_run('= ?')}"
+        query = f"EXPLAIN QUERY PLAN SELECT * FROM {SQLITE.calls_of_run('= ?')}"
         plan = [row[3].partition(" USING ")[0] for row in connection.execute(query, (RUN_ID, RUN_ID))]
 
     assert [step for step in plan if "spans" in step or "calls" in step] == ["SEARCH spans", "SEARCH spans", "SEARCH calls"]

@@ -68,7 +68,7 @@ def status(
 
 def _json_status(found: StoreStatus, problem: str | None) -> JsonRow:
     return {
-        "path": str(found.path),
+        "path": found.place,
         "readable": True,
         "writable": problem is None,
         "problem": problem,
@@ -131,14 +131,11 @@ def _print(lines: list[tuple[str, str]]) -> None:
 
 
 def _lines(found: StoreStatus, problem: str | None) -> list[tuple[str, str]]:
-    lines = [
-        ("store", str(found.path)),
-        ("size", f"{words.size(found.size_bytes)}, schema {found.schema_version}"),
-        (
-            "holds",
-            ", ".join(words.plural(*of) for of in ((found.calls, "call"), (found.runs, "run"), (found.spans, "span"))),
-        ),
-    ]
+    held = ((found.calls, "call"), (found.runs, "run"), (found.spans, "span"))
+    lines = [("store", found.place)]
+    if found.size_bytes is not None:
+        lines.append(("size", f"{words.size(found.size_bytes)}, schema {found.schema_version}"))
+    lines.append(("holds", ", ".join(words.plural(*of) for of in held)))
     if found.oldest_ns is not None and found.newest_ns is not None:
         lines.append(("from", f"{words.local_time(found.oldest_ns)} to {words.local_time(found.newest_ns)}"))
     lines += [

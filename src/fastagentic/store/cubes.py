@@ -9,7 +9,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
-from .queries import sql
 from .queries.dimensions import ANSWERED, IS_HIT, SPELLED, GroupBy
 
 HOUR_NS: Final = 3_600_000_000_000
@@ -39,8 +38,8 @@ MODELS: Final = Cube(
 PEOPLE: Final = Cube((GroupBy.TENANT, GroupBy.USER), groups="rollup_people", sums="rollup_people_sums")
 CUBES: Final = (MODELS, PEOPLE)
 
-LATENCIES: Final = {"duration": "calls.duration_ns", "first_chunk": sql.FIRST_CHUNK_NS}
-"""What is measured of a call, as rollups spell it, and the nanoseconds over `calls`; NULL where there is none."""
+LATENCIES: Final = ("duration", "first_chunk")
+"""What is measured of a call. Rollups know it by its place."""
 
 KEPT_TABLES: Final = tuple(table for cube in CUBES for table in (cube.groups, cube.sums, cube.latencies) if table is not None)
 LONE_CALLS: Final = "rollup_lone_calls"

@@ -12,10 +12,10 @@ import contextlib
 import json
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from .cubes import CUBES, DAY_NS, HOUR_NS, LATENCIES, LONE_CALLS, STEPS_NS
-from .queries import sql
-from .queries.dimensions import DIMENSIONS
-from .queries.measures import MEASURES
+from .cubes import CUBES, DAY_NS, HOUR_NS, LONE_CALLS, STEPS_NS
+from .queries.dimensions import dimension
+from .queries.measures import MEASURES, measure
+from .queries.sql import SQLITE
 from .values import LARGEST
 
 if TYPE_CHECKING:
@@ -72,11 +72,11 @@ def deleting_runs(connection: sqlite3.Connection, rows: Sequence[int]) -> Iterat
     listed = json.dumps(list(rows))
     bereft = f"""
         SELECT run_id FROM runs WHERE rowid IN (SELECT value FROM json_each(?))
-            AND EXISTS (SELECT 1 FROM {sql.calls_of_run("= runs.run_id")})
+            AND EXISTS (SELECT 1 FROM {SQLITE.calls_of_run("= runs.run_id")})
     """  # noqa: S608  # SQL of our own
     run_ids = [run_id for (run_id,) in connection.execute(bereft, (listed,))]
     yield
-    of_runs = sql.calls_of_run("IN (SELECT value FROM json_each(?))")
+    of_runs = SQLITE.calls_of_run("IN (SELECT value FROM json_each(?))")
     _count_runs(connection, Part(f"calls.rowid IN (SELECT calls.rowid FROM {of_runs})", (json.dumps(run_ids),) * 2), 1)  # noqa: S608
     keep_in_bounds(connection)
 
@@ -129,8 +129,8 @@ def _added(table: str, columns: tuple[str, ...]) -> str:
 
 # --- by hour and day ------------------------------------------------------------------------------
 
-_NAMES: Final = tuple(MEASURES)
-_SUMMED: Final = ", ".join(MEASURES.values())
+_NAMES: Final = MEASURES
+_SUMMED: Final = ", ".join(measure(SQLITE, name) for name in MEASURES)
 
 
 def _count_cubes(connection: sqlite3.Connection, part: Part, sign: int) -> None:
@@ -140,9 +140,9 @@ def _count_cubes(connection: sqlite3.Connection, part: Part, sign: int) -> None:
         _add_to(connection, cube.sums, (), _NAMES, _of_groups(sums, group_of, 0, sign))
         if cube.latencies is None:
             continue
-        for kind, nanoseconds in enumerate(LATENCIES.values()):
+        for kind, nanoseconds in enumerate(SQLITE.latencies()):
             timed = part._replace(where=f"{part.where} AND {nanoseconds} IS NOT NULL")
-            bins = _grouped(connection, cube, timed, "COUNT(*)", str(kind), sql.bin_of(nanoseconds))
+            bins = _grouped(connection, cube, timed, "COUNT(*)", str(kind), SQLITE.bin_of(nanoseconds))
             _add_to(connection, cube.latencies, ("kind", "bin"), ("calls",), _of_groups(bins, group_of, 2, sign))
 
 
@@ -150,7 +150,7 @@ def _grouped(
     connection: sqlite3.Connection, cube: Cube, part: Part, summed: str, *more_keys: str
 ) -> Iterator[tuple[int, Values, Values]]:
     """For each hour and group of the calls in `part`: the hour, the group's values, and further keys with the sums."""
-    keys = (sql.step("calls.started_ns", HOUR_NS), *(DIMENSIONS[name].key for name in cube.dimensions), *more_keys)
+    keys = (SQLITE.step("calls.started_ns", HOUR_NS), *(dimension(SQLITE, name).key for name in cube.dimensions), *more_keys)
     numbers = ", ".join(str(number + 1) for number in range(len(keys)))
     query = f"SELECT {', '.join(keys)}, {summed} FROM calls WHERE {part.where} GROUP BY {numbers}"  # noqa: S608
     width = len(cube.dimensions) + 1
@@ -246,7 +246,7 @@ def _give_to_runs(connection: sqlite3.Connection, last_run: int) -> None:
 
 def _touched(connection: sqlite3.Connection, part: Part) -> tuple[list[tuple[int, int]], list[str]]:
     """The steps and the runs that the calls in `part` are counted in."""
-    hour = sql.step("calls.started_ns", HOUR_NS)
+    hour = SQLITE.step("calls.started_ns", HOUR_NS)
     hours = [row[0] for row in connection.execute(f"SELECT DISTINCT {hour} FROM calls WHERE {part.where}", part.parameters)]  # noqa: S608
     runs = connection.execute(f"SELECT DISTINCT calls.run_id FROM calls WHERE {part.where}", part.parameters)  # noqa: S608
     starts = {(step_ns, start_ns - start_ns % step_ns) for start_ns in hours for step_ns in STEPS_NS}

@@ -77,7 +77,7 @@ RUN_COLUMNS: Final = (
     "run_id", "external_id", "name", "user_id", "session_id", "tenant_id", "tags",
     "started_ns", "ended_ns", "status", "error_type",
 )  # fmt: skip
-RUN_SUMS: Final = tuple(MEASURES)
+RUN_SUMS: Final = MEASURES
 """The columns of `runs` that `rollups.py` keeps: the sums of a run's calls."""
 RUN_ATTRIBUTES: Final = (
     (names.RUN_EXTERNAL_ID, values.text),

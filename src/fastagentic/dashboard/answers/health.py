@@ -71,11 +71,11 @@ class Finding(Answer):
 
 
 class Store(Answer):
-    """The file, and what lies in it."""
+    """Where the store is, and what lies in it."""
 
-    path: str
-    size_bytes: int
-    schema_version: int
+    path: str = Field(description="The file, or the address of a ClickHouse without its password")
+    size_bytes: int | None = Field(description="Null where it is no file")
+    schema_version: int | None = Field(description="Null where it is no file")
     spans: int
     calls: int
     runs: int

@@ -12,13 +12,14 @@ from fastagentic.core.names import Outcome
 from .dimensions import OUTCOME_OF_A_CALL
 from .grouped import total
 from .scope import EVERYTHING, calls_in, filtered_calls
+from .sql import dialect_of
 from .sums import finite
 
 if TYPE_CHECKING:
-    import sqlite3
     from collections.abc import Iterable
 
     from .scope import Scope
+    from .sql import Reader
 
 
 class CallOrder(StrEnum):
@@ -35,7 +36,8 @@ class CallRow:
     """One call. None is unknown; `endpoint` is the name of its run, None outside any and until the run has ended."""
 
     number: int
-    """Grows with every call that is stored, whatever its time: the cursor of `newer_calls`."""
+    """The cursor of `newer_calls`. In the local store it grows with every call that is stored, whatever its time; ClickHouse
+    keeps no such number, and there it is the time at which the call began."""
     trace_id: str
     span_id: str
     run_id: str
@@ -108,7 +110,7 @@ _ORDERS: Final = {
 
 
 def calls(
-    connection: sqlite3.Connection,
+    connection: Reader,
     scope: Scope = EVERYTHING,
     *,
     order: CallOrder = CallOrder.STARTED,
@@ -117,21 +119,22 @@ def calls(
     offset: int = 0,
 ) -> CallPage:
     """The calls in `scope`, of which `limit` from the `offset`th on; what is unknown is sorted as the smallest."""
-    where, parameters = calls_in(scope)
-    direction = "ASC" if is_ascending else "DESC"
+    where, parameters = calls_in(dialect_of(connection), scope)
+    direction, unknown = ("ASC", "NULLS FIRST") if is_ascending else ("DESC", "NULLS LAST")
+    ties = ", ".join(f"calls.{name} {direction}" for name in ("started_ns", "trace_id", "span_id"))
     found = connection.execute(
-        f"{_CALLS} WHERE {where} ORDER BY {_ORDERS[order]} {direction}, calls.rowid {direction} LIMIT ? OFFSET ?",
+        f"{_CALLS} WHERE {where} ORDER BY {_ORDERS[order]} {direction} {unknown}, {ties} LIMIT ? OFFSET ?",
         (*parameters, max(0, limit), max(0, offset)),
     )
     return CallPage(tuple(map(_call_row, found)), total(connection, scope).calls)
 
 
-def last_call(connection: sqlite3.Connection) -> int:
+def last_call(connection: Reader) -> int:
     """The cursor that stands behind all calls stored so far; 0 in an empty store."""
     return int(connection.execute("SELECT COALESCE(MAX(rowid), 0) FROM calls").fetchone()[0])
 
 
-def newer_calls(connection: sqlite3.Connection, cursor: int, scope: Scope = EVERYTHING, *, limit: int = 200) -> NewCalls:
+def newer_calls(connection: Reader, cursor: int, scope: Scope = EVERYTHING, *, limit: int = 200) -> NewCalls:
     """The calls stored after the one that `cursor` names and that pass the filters of `scope`; its times are left out.
 
     At most `limit`, the oldest first; ask again with the cursor that comes back. When the store was emptied or
@@ -139,7 +142,7 @@ def newer_calls(connection: sqlite3.Connection, cursor: int, scope: Scope = EVER
     """
     newest = last_call(connection)
     cursor = cursor if 0 <= cursor <= newest else 0
-    conditions = list(filtered_calls(scope))
+    conditions = list(filtered_calls(dialect_of(connection), scope))
     where = " AND ".join(("calls.rowid > ?", *(condition.where for condition in conditions)))
     parameters = (cursor, *(parameter for condition in conditions for parameter in condition.parameters))
     found = connection.execute(f"{_CALLS} WHERE {where} ORDER BY calls.rowid LIMIT ?", (*parameters, limit))

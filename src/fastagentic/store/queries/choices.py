@@ -8,13 +8,12 @@ from .grouped import grouped
 from .scope import EVERYTHING
 
 if TYPE_CHECKING:
-    import sqlite3
-
     from .dimensions import GroupBy
     from .scope import Scope
+    from .sql import Reader
 
 
-def choices(connection: sqlite3.Connection, by: GroupBy, scope: Scope = EVERYTHING, *, limit: int = 100) -> list[str]:
+def choices(connection: Reader, by: GroupBy, scope: Scope = EVERYTHING, *, limit: int = 100) -> list[str]:
     """The values of `by` among the calls in `scope`, most called first, at most `limit` of them."""
     found = [(group.sums.calls, str(group.keys[0])) for group in grouped(connection, scope, (by,)) if group.keys[0] is not None]
     return [key for _, key in sorted(found, key=lambda each: (-each[0], each[1]))[:limit]]

@@ -14,12 +14,12 @@ from .scope import NONE
 from .sums import NOTHING, usd
 
 if TYPE_CHECKING:
-    import sqlite3
     from collections.abc import Collection
 
     from .calls import CallRow
     from .latency import Latency
     from .scope import Scope
+    from .sql import Reader
     from .sums import Sums
 
     Key = tuple[str | int | None, ...]
@@ -77,7 +77,7 @@ class Comparison:
 
 
 def compare(
-    connection: sqlite3.Connection, before: Scope, after: Scope, *, by: GroupBy = GroupBy.MODEL, explaining: int = 10
+    connection: Reader, before: Scope, after: Scope, *, by: GroupBy = GroupBy.MODEL, explaining: int = 10
 ) -> Comparison:
     """What is different in `after`: two times, or two models, users and so on of one time. Groups are those of `by`."""
     found = changes(connection, before, after, by=by)
@@ -92,14 +92,14 @@ def compare(
     )
 
 
-def changes(connection: sqlite3.Connection, before: Scope, after: Scope, *, by: GroupBy) -> list[Change]:
+def changes(connection: Reader, before: Scope, after: Scope, *, by: GroupBy) -> list[Change]:
     """The groups of either scope, the largest difference in spend first."""
     old, new = ({text_key(group.keys[0]): group.sums for group in grouped(connection, side, (by,))} for side in (before, after))
     found = [Change(key, old.get(key, NOTHING), new.get(key, NOTHING)) for key in old | new]
     return sorted(found, key=lambda change: (-abs(change.cost_usd), -change.after.calls, change.key or ""))
 
 
-def effects(connection: sqlite3.Connection, before: Scope, after: Scope) -> Effects:
+def effects(connection: Reader, before: Scope, after: Scope) -> Effects:
     """What the change in known spend comes from, found model by model and added up.
 
     The cost of a model is calls times part not answered by a cache times tokens a call times price a token. Each factor's
@@ -137,7 +137,7 @@ class _Factors:
 _EFFECT_OF: Final = {"calls": "volume", "paid_part": "cache", "tokens_a_call": "tokens", "price_a_token": "price"}
 
 
-def _factors(connection: sqlite3.Connection, scope: Scope, by: list[GroupBy]) -> dict[Key, _Factors]:
+def _factors(connection: Reader, scope: Scope, by: list[GroupBy]) -> dict[Key, _Factors]:
     by_model: dict[Key, dict[int, Sums]] = {}
     for group in grouped(connection, scope, (*by, IS_HIT)):
         *key, is_hit = group.keys
@@ -181,7 +181,7 @@ def _volume(before: Collection[_Factors], after: Collection[_Factors], change_us
 
 
 def _explaining(  # all that was found so far
-    connection: sqlite3.Connection, before: Scope, after: Scope, by: GroupBy, found: list[Change], limit: int
+    connection: Reader, before: Scope, after: Scope, by: GroupBy, found: list[Change], limit: int
 ) -> tuple[CallRow, ...]:
     if not found or not found[0].cost_usd:
         return ()

@@ -11,9 +11,8 @@ from .scope import EVERYTHING
 from .sums import Sums
 
 if TYPE_CHECKING:
-    import sqlite3
-
     from .scope import Scope
+    from .sql import Reader
 
 __all__ = ["CostRow", "GroupBy", "costs", "total"]
 
@@ -26,7 +25,7 @@ class CostRow(Sums):
     label: str | None
 
 
-def costs(connection: sqlite3.Connection, scope: Scope = EVERYTHING, *, by: GroupBy) -> list[CostRow]:
+def costs(connection: Reader, scope: Scope = EVERYTHING, *, by: GroupBy) -> list[CostRow]:
     """The calls in `scope` in groups, dearest first.
 
     Days are UTC and in order of time. By tag, a call counts in the group of each of its tags: the groups add

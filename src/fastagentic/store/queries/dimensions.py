@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from fastagentic.core.names import Outcome
 
-from . import sql
+if TYPE_CHECKING:
+    from .sql import Dialect
 
 
 class GroupBy(StrEnum):
@@ -47,19 +48,24 @@ SPELLED: Final = "spelled"
 IS_HIT: Final = "is_hit"
 """1 when the gateway's response cache answered, else 0."""
 
-DIMENSIONS: Final[dict[str, Dimension]] = {
+_DIMENSIONS: Final[dict[str, Dimension]] = {
     GroupBy.MODEL: Dimension("COALESCE(calls.model, calls.response_model)"),  # what people wrote, else what answered
     GroupBy.PROVIDER: Dimension("calls.provider"),
     GroupBy.USER: Dimension("calls.user_id"),
     GroupBy.TENANT: Dimension("calls.tenant_id"),
     GroupBy.SESSION: Dimension("calls.session_id"),
-    GroupBy.TAG: Dimension("tag.value", sql.TAGS),
     GroupBy.ENDPOINT: Dimension("runs.name", _RUNS),
     GroupBy.RUN: Dimension("calls.run_id"),
-    GroupBy.DAY: Dimension(sql.day("calls.started_ns")),
     GroupBy.GATEWAY: Dimension("calls.gateway"),
     GroupBy.OUTCOME: Dimension(OUTCOME_OF_A_CALL),
     ANSWERED: Dimension("COALESCE(calls.response_model, calls.model)"),
     SPELLED: Dimension("calls.target_provider"),
     IS_HIT: Dimension("COALESCE(calls.cache_hit, 0)"),
 }
+
+
+def dimension(sql: Dialect, name: str) -> Dimension:
+    """The dimension of this name, as a database spells it."""
+    if name == GroupBy.TAG:
+        return Dimension(sql.tag, sql.tags)
+    return Dimension(sql.day("calls.started_ns")) if name == GroupBy.DAY else _DIMENSIONS[name]

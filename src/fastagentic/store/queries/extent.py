@@ -3,24 +3,25 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
+
+from .sql import dialect_of
 
 if TYPE_CHECKING:
-    import sqlite3
+    from .sql import Reader
 
 
 @dataclass(slots=True, frozen=True)
 class Extent:
-    """The numbers of the first and the last span stored; 0 in an empty store. The last grows with every span."""
+    """The numbers of the first and the last span stored; 0 in an empty store. The last grows with every span.
+
+    In ClickHouse, the time of the first and how many there are: both are known there without reading any.
+    """
 
     first: int
     last: int
 
 
-# Two statements: only one end at a time is looked up, and both together mean reading every row.
-_ENDS: Final = ("SELECT COALESCE(MIN(rowid), 0) FROM spans", "SELECT COALESCE(MAX(rowid), 0) FROM spans")
-
-
-def extent(connection: sqlite3.Connection) -> Extent:
-    """The extent of the store as it is now; looks at two rows."""
-    return Extent(*(connection.execute(end).fetchone()[0] for end in _ENDS))
+def extent(connection: Reader) -> Extent:
+    """The extent of the store as it is now; looks at two rows at most."""
+    return Extent(*(connection.execute(end).fetchone()[0] for end in dialect_of(connection).ends))

@@ -9,20 +9,18 @@ from typing import TYPE_CHECKING, Final
 from fastagentic.core.errors import UnknownRunError
 from fastagentic.core.ids import format_trace_id, trace_id_of
 
-from . import sql
+from .sql import dialect_of
 
 if TYPE_CHECKING:
-    import sqlite3
+    from .sql import Reader
 
 SHORTEST_PREFIX: Final = 6
 _HEX: Final = frozenset(string.hexdigits)
 _RECENT: Final = "SELECT run_id, external_id, name FROM runs ORDER BY started_ns DESC LIMIT 200"
-_WITH_ID: Final = f"SELECT DISTINCT run_id FROM spans WHERE {sql.of_run('= ?')}"  # noqa: S608  # SQL of our own
-_BETWEEN_IDS: Final = f"SELECT DISTINCT run_id FROM spans WHERE {sql.of_run('BETWEEN ? AND ?')} ORDER BY run_id"  # noqa: S608
 _SHOWN: Final = 5
 
 
-def find_run(connection: sqlite3.Connection, text: str) -> str:
+def find_run(connection: Reader, text: str) -> str:
     """The run id (32 hex digits) of the run that `text` names.
 
     Raises: UnknownRunError that names near or recent runs, or those that all begin with `text`.
@@ -41,26 +39,31 @@ def find_run(connection: sqlite3.Connection, text: str) -> str:
     raise UnknownRunError(_unknown(connection, wanted))
 
 
-def _by_external_id(connection: sqlite3.Connection, text: str) -> list[str]:
+def _by_external_id(connection: Reader, text: str) -> list[str]:
     return _run_ids(connection, "SELECT run_id FROM runs WHERE external_id = ? ORDER BY started_ns DESC", text)
 
 
-def _by_id(connection: sqlite3.Connection, text: str) -> list[str]:
+def _by_id(connection: Reader, text: str) -> list[str]:
     """By the id that a given text becomes: also finds a run that has not ended, and the runs of a foreign trace."""
     run_id = format_trace_id(trace_id_of(text.lower())) if _is_hex(text) else format_trace_id(trace_id_of(text))
-    return _run_ids(connection, _WITH_ID, run_id, run_id) or _run_ids(
+    return _of_run(connection, "= ?", run_id) or _run_ids(
         connection, "SELECT DISTINCT run_id FROM spans WHERE trace_id = ?", run_id
     )
 
 
-def _by_prefix(connection: sqlite3.Connection, text: str) -> list[str]:
+def _by_prefix(connection: Reader, text: str) -> list[str]:
     digits = text.replace("-", "").lower()
     if len(digits) < SHORTEST_PREFIX or not _is_hex(digits):
         return []
-    return _run_ids(connection, _BETWEEN_IDS, *(digits, digits + "g") * 2)
+    return _of_run(connection, "BETWEEN ? AND ?", digits, digits + "g")
 
 
-def _run_ids(connection: sqlite3.Connection, query: str, *parameters: str) -> list[str]:
+def _of_run(connection: Reader, matches: str, *parameters: str) -> list[str]:
+    of_run = dialect_of(connection).of_run(matches)
+    return _run_ids(connection, f"SELECT DISTINCT run_id FROM spans WHERE {of_run} ORDER BY run_id", *parameters * 2)  # noqa: S608
+
+
+def _run_ids(connection: Reader, query: str, *parameters: str) -> list[str]:
     return [run_id for (run_id,) in connection.execute(query, parameters)]
 
 
@@ -68,7 +71,7 @@ def _is_hex(text: str) -> bool:
     return _HEX.issuperset(text)
 
 
-def _unknown(connection: sqlite3.Connection, text: str) -> str:
+def _unknown(connection: Reader, text: str) -> str:
     recent = connection.execute(_RECENT).fetchall()
     near = [row for row in recent if any(_is_near(text, name) for name in row)]
     if len(text) < SHORTEST_PREFIX and any(run_id.startswith(text.lower()) for run_id, _, _ in recent):

@@ -10,10 +10,10 @@ from .sources import summed
 from .sums import NOTHING, Sums, sums_of
 
 if TYPE_CHECKING:
-    import sqlite3
     from collections.abc import Sequence
 
     from .scope import Scope
+    from .sql import Reader
 
     Keys = tuple[str | int | None, ...]
 
@@ -28,7 +28,7 @@ class Group:
 
 
 def grouped(
-    connection: sqlite3.Connection,
+    connection: Reader,
     scope: Scope,
     by: Sequence[str] = (),
     *,
@@ -44,7 +44,7 @@ def grouped(
     return [Group(tuple(row[:width]), int(row[width] or 0), Sums(**sums_of(row[width + 1 :]))) for row in found]
 
 
-def total(connection: sqlite3.Connection, scope: Scope = EVERYTHING) -> Sums:
+def total(connection: Reader, scope: Scope = EVERYTHING) -> Sums:
     """All calls in `scope` in one sum, each counted once."""
     found = grouped(connection, scope)
     return found[0].sums if found else NOTHING

@@ -16,10 +16,10 @@ from fastagentic.store.cubes import LATENCIES
 from .sources import binned
 
 if TYPE_CHECKING:
-    import sqlite3
     from collections.abc import Mapping, Sequence
 
     from .scope import Scope
+    from .sql import Reader
 
     Keys = tuple[str | int | None, ...]
 
@@ -50,12 +50,12 @@ class Latency:
 NO_LATENCY: Final = Latency()
 
 
-def latencies(connection: sqlite3.Connection, scope: Scope, by: Sequence[str] = ()) -> dict[Keys, Latency]:
+def latencies(connection: Reader, scope: Scope, by: Sequence[str] = ()) -> dict[Keys, Latency]:
     """The latency of each group of the calls in `scope`, by the values of the dimensions `by`, in that order."""
     return {keys: Latency(*map(quantiles, bins)) for keys, bins in _bins(connection, scope, by).items()}
 
 
-def latency(connection: sqlite3.Connection, scope: Scope) -> Latency:
+def latency(connection: Reader, scope: Scope) -> Latency:
     """The latency of all calls in `scope`."""
     return latencies(connection, scope).get((), NO_LATENCY)
 
@@ -85,7 +85,7 @@ def seconds_of(number: int) -> float:
     return float(f"{middle:.4g}e{digits - 12}")  # three digits of nanoseconds
 
 
-def _bins(connection: sqlite3.Connection, scope: Scope, by: Sequence[str]) -> dict[Keys, list[dict[int, int]]]:
+def _bins(connection: Reader, scope: Scope, by: Sequence[str]) -> dict[Keys, list[dict[int, int]]]:
     found: dict[Keys, list[dict[int, int]]] = defaultdict(lambda: [{} for _ in LATENCIES])
     for *keys, kind, number, calls in binned(connection, scope, by):
         found[tuple(keys)][int(kind or 0)][int(number or 0)] = int(calls or 0)

@@ -6,30 +6,39 @@ leaves exactly the others: money is in 10^-12 USD (`PICO_USD` of them are one).
 
 from __future__ import annotations
 
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from fastagentic.core.names import Outcome
 
-from . import sql
 from .dimensions import OUTCOME_OF_A_CALL
+
+if TYPE_CHECKING:
+    from .sql import Dialect
 
 PICO_USD: Final = 10**12
 
-MEASURES: Final[dict[str, str]] = {
-    "calls": "COUNT(*)",
-    "errors": "COUNT(calls.error_type)",
-    "input_tokens": sql.added_up("calls.input_tokens"),
-    "output_tokens": sql.added_up("calls.output_tokens"),
-    "cost_pico_usd": sql.added_up(f"ROUND(calls.cost_usd * {PICO_USD})"),
-    "saved_pico_usd": sql.added_up(f"ROUND(calls.saved_usd * {PICO_USD})"),
-    "priced": "COUNT(calls.cost_usd)",
-    "unpriced": sql.added_up("calls.cost_source = 'unknown'"),
-    "hits": sql.added_up("calls.cache_hit"),
-    "lookups": sql.added_up("calls.cache_status <> 'disabled'"),
-    "cache_read_tokens": sql.added_up("calls.cache_read_tokens"),
-    "cache_write_tokens": sql.added_up("calls.cache_write_tokens"),
-    "reasoning_tokens": sql.added_up("calls.reasoning_tokens"),
-    "rescued_by_retry": sql.added_up(f"{OUTCOME_OF_A_CALL} = '{Outcome.RESCUED_BY_RETRY}'"),
-    "rescued_by_fallback": sql.added_up(f"{OUTCOME_OF_A_CALL} = '{Outcome.RESCUED_BY_FALLBACK}'"),
+_COUNTED: Final[dict[str, str]] = {"calls": "*", "errors": "calls.error_type", "priced": "calls.cost_usd"}
+_ADDED_UP: Final[dict[str, str]] = {
+    "input_tokens": "calls.input_tokens",
+    "output_tokens": "calls.output_tokens",
+    "cost_pico_usd": f"ROUND(calls.cost_usd * {PICO_USD})",
+    "saved_pico_usd": f"ROUND(calls.saved_usd * {PICO_USD})",
+    "unpriced": "calls.cost_source = 'unknown'",
+    "hits": "calls.cache_hit",
+    "lookups": "calls.cache_status <> 'disabled'",
+    "cache_read_tokens": "calls.cache_read_tokens",
+    "cache_write_tokens": "calls.cache_write_tokens",
+    "reasoning_tokens": "calls.reasoning_tokens",
+    "rescued_by_retry": f"{OUTCOME_OF_A_CALL} = '{Outcome.RESCUED_BY_RETRY}'",
+    "rescued_by_fallback": f"{OUTCOME_OF_A_CALL} = '{Outcome.RESCUED_BY_FALLBACK}'",
 }
-"""The name of a measure, which is its column in rollups and in `runs`, and the sum over `calls` that it is."""
+MEASURES: Final = (
+    "calls", "errors", "input_tokens", "output_tokens", "cost_pico_usd", "saved_pico_usd", "priced", "unpriced", "hits",
+    "lookups", "cache_read_tokens", "cache_write_tokens", "reasoning_tokens", "rescued_by_retry", "rescued_by_fallback",
+)  # fmt: skip
+"""The names of the measures, which are their columns in rollups and in `runs`."""
+
+
+def measure(sql: Dialect, name: str) -> str:
+    """The sum over `calls` that a measure is."""
+    return f"COUNT({_COUNTED[name]})" if name in _COUNTED else sql.added_up(_ADDED_UP[name])

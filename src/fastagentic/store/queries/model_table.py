@@ -11,10 +11,9 @@ from .latency import NO_LATENCY, latencies
 from .sums import ratio, usd
 
 if TYPE_CHECKING:
-    import sqlite3
-
     from .latency import Latency
     from .scope import Scope
+    from .sql import Reader
     from .sums import Sums
 
 _BY: Final = (GroupBy.MODEL, GroupBy.PROVIDER)
@@ -36,7 +35,7 @@ class ModelRow:
         return None if cost_usd is None else usd(ratio(cost_usd * 1_000, self.sums.tokens))
 
 
-def model_table(connection: sqlite3.Connection, scope: Scope) -> list[ModelRow]:
+def model_table(connection: Reader, scope: Scope) -> list[ModelRow]:
     """The models of the calls in `scope`, dearest first."""
     took = latencies(connection, scope, _BY)
     rows = [

@@ -5,8 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
+from .sql import dialect_of
+
 if TYPE_CHECKING:
-    import sqlite3
+    from .sql import Reader
 
 
 @dataclass(slots=True, frozen=True)
@@ -30,13 +32,15 @@ class SeenModel:
 
 _SEEN: Final = """
     SELECT provider, target_provider, model, response_model, gateway, COUNT(*),
-        COALESCE(SUM(cost_source = 'gateway' AND cache_hit IS NOT 1), 0),
+        COALESCE(SUM(cost_source = 'gateway' AND COALESCE(cache_hit, 0) <> 1), 0),
         COALESCE(SUM(cost_source = 'unknown'), 0)
-    FROM calls WHERE COALESCE(response_model, model) IS NOT NULL AND started_ns >= ?
-    GROUP BY 1, 2, 3, 4, 5 ORDER BY 6 DESC, 3, 4, 1
+    FROM calls WHERE COALESCE(response_model, model) IS NOT NULL AND {since}
+    GROUP BY 1, 2, 3, 4, 5
+    ORDER BY 6 DESC, 3 NULLS FIRST, 4 NULLS FIRST, 1 NULLS FIRST, 2 NULLS FIRST, 5 NULLS FIRST
 """
 
 
-def seen_models(connection: sqlite3.Connection, since_ns: int | None = None) -> list[SeenModel]:
+def seen_models(connection: Reader, since_ns: int | None = None) -> list[SeenModel]:
     """The models of calls that started from `since_ns` on (nanoseconds since the epoch), most called first."""
-    return [SeenModel(*row) for row in connection.execute(_SEEN, (since_ns or 0,))]
+    query = _SEEN.format(since=dialect_of(connection).since("calls"))
+    return [SeenModel(*row) for row in connection.execute(query, (since_ns or 0,))]

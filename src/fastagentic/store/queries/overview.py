@@ -12,10 +12,9 @@ from .latency import latency
 from .sums import usd
 
 if TYPE_CHECKING:
-    import sqlite3
-
     from .latency import Latency
     from .scope import Scope
+    from .sql import Reader
     from .sums import Sums
 
 DAY_NS: Final = 86_400_000_000_000
@@ -44,12 +43,12 @@ class Spend:
     month_projected_usd: float | None
 
 
-def overview(connection: sqlite3.Connection, scope: Scope) -> Overview:
+def overview(connection: Reader, scope: Scope) -> Overview:
     """The calls in `scope` at a glance."""
     return Overview(total(connection, scope), latency(connection, scope))
 
 
-def spend(connection: sqlite3.Connection, scope: Scope, *, now_ns: int) -> Spend:
+def spend(connection: Reader, scope: Scope, *, now_ns: int) -> Spend:
     """What the filters of `scope` let through up to `now_ns` (nanoseconds since the epoch); its times are left out."""
     now = datetime.fromtimestamp(now_ns / 1e9, UTC)
     today_ns = now_ns - now_ns % DAY_NS
@@ -69,7 +68,7 @@ def spend(connection: sqlite3.Connection, scope: Scope, *, now_ns: int) -> Spend
     )
 
 
-def _a_day(connection: sqlite3.Connection, scope: Scope, today_ns: int) -> float | None:
+def _a_day(connection: Reader, scope: Scope, today_ns: int) -> float | None:
     """What the days before today cost on average: seven, or those since the first of them with a call."""
     for days in range(7, 0, -1):
         first = total(connection, scope.between(today_ns - days * DAY_NS, today_ns - (days - 1) * DAY_NS))

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from fastagentic.core import names
 
-from . import sql
+from .sql import dialect_of
 
 if TYPE_CHECKING:
-    import sqlite3
+    from .sql import Dialect, Reader
 
 NEWEST: Final = 2_000
 """Requests that are looked at by what they ask; older ones are left."""
@@ -71,60 +72,67 @@ class Request:
     prompt: str | None
 
 
-def _attribute(name: str) -> str:
-    return f"json_extract(spans.attributes, '$.\"{name}\"')"
-
-
-_JOINED: Final = (
-    " FROM calls JOIN spans ON spans.trace_id = calls.trace_id AND spans.span_id = calls.span_id WHERE calls.started_ns >= ?"
-)
-_SERVER: Final = f"{_attribute(names.SERVER_ADDRESS)} || COALESCE(':' || {_attribute(names.SERVER_PORT)}, '')"
-_GROUPS: Final = f"""
-    SELECT gateway, operation, target_path, target_index, target_provider, fallback_used, COALESCE(retries, 0) > 0,
-        cache_status, calls.error_type, {_attribute(names.HTTP_STATUS_CODE)}, {_SERVER},
-        COUNT(*), AVG(duration_ns) / 1e9
-    {_JOINED} GROUP BY 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11 ORDER BY 12 DESC
-"""
-# CROSS JOIN keeps the order: from the few attempts to their calls. The other way round, each call of a long run is held
-# against every span of it.
-_LOST: Final = f"""
-    SELECT {_attribute(names.ATTEMPT_MODEL)}, spans.error_type, COUNT(*), AVG(spans.ended_ns - spans.started_ns) / 1e9
-    FROM spans CROSS JOIN spans AS asked ON asked.trace_id = spans.trace_id AND asked.span_id = spans.parent_span_id
-        CROSS JOIN calls ON {sql.call_of("asked")}
-    WHERE spans.started_ns >= ? AND calls.error_type IS NULL AND spans.error_type IS NOT NULL
-        AND {_attribute(names.ATTEMPT_NUMBER)} IS NOT NULL
-    GROUP BY 1, 2 ORDER BY 3 DESC
-"""  # noqa: S608  # SQL of our own
 _PARAMETERS: Final = (
     names.REQUEST_TEMPERATURE, names.REQUEST_TOP_P, names.REQUEST_SEED, names.REQUEST_MAX_TOKENS,
     names.REQUEST_FREQUENCY_PENALTY, names.REQUEST_PRESENCE_PENALTY, names.REQUEST_STOP_SEQUENCES, names.REQUEST_CHOICE_COUNT,
 )  # fmt: skip
 _PROMPT: Final = (names.SYSTEM_INSTRUCTIONS, names.INPUT_MESSAGES, names.TOOL_DEFINITIONS)
-_REQUESTS: Final = f"""
-    SELECT calls.started_ns, gateway, model, cache_status, user_id,
-        json_array({", ".join(map(_attribute, _PARAMETERS))}),
-        CASE WHEN {_attribute(names.INPUT_MESSAGES)} IS NOT NULL
-            THEN json_array({", ".join(map(_attribute, _PROMPT))}) END
-    {_JOINED} AND cache_status IS NOT NULL AND calls.error_type IS NULL ORDER BY calls.started_ns DESC LIMIT {NEWEST}
-"""
 
 PARAMETERS: Final = tuple(name.rpartition(".request.")[2] for name in _PARAMETERS)
 """What `Request.parameters` lists, in its order."""
 
 
-def groups(connection: sqlite3.Connection, since_ns: int | None = None) -> list[Group]:
+def groups(connection: Reader, since_ns: int | None = None) -> list[Group]:
     """The calls started from `since_ns` on (nanoseconds since the epoch), by the way they went; most calls first."""
-    return [_group(*row) for row in connection.execute(_GROUPS, (since_ns or 0,))]
+    sql = dialect_of(connection)
+    server = f"{sql.attribute(names.SERVER_ADDRESS)} || COALESCE(':' || {sql.attribute(names.SERVER_PORT)}, '')"
+    query = f"""
+        SELECT gateway, operation, target_path, target_index, target_provider, fallback_used, COALESCE(retries, 0) > 0,
+            cache_status, calls.error_type, {sql.whole_attribute(names.HTTP_STATUS_CODE)}, {server},
+            COUNT(*), AVG(duration_ns) / 1e9
+        {_joined(sql)} GROUP BY 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11
+    """
+    found = [_group(*row) for row in connection.execute(query, (since_ns or 0,))]
+    return sorted(found, key=lambda one: (-one.calls, *(str(getattr(one, name) or "") for name in Group.__dataclass_fields__)))
 
 
-def lost_attempts(connection: sqlite3.Connection, since_ns: int | None = None) -> list[LostAttempts]:
+def lost_attempts(connection: Reader, since_ns: int | None = None) -> list[LostAttempts]:
     """What the client itself tried in vain for calls that were answered in the end."""
-    return [LostAttempts(*row) for row in connection.execute(_LOST, (since_ns or 0,))]
+    sql = dialect_of(connection)
+    # CROSS JOIN keeps SQLite's order: from the few attempts to their calls. The other way round, each call of a long run is
+    # held against every span of it.
+    query = f"""
+        SELECT {sql.attribute(names.ATTEMPT_MODEL)}, spans.error_type, COUNT(*), AVG(spans.ended_ns - spans.started_ns) / 1e9
+        FROM spans
+            {sql.in_this_order} spans AS asked ON asked.trace_id = spans.trace_id AND asked.span_id = spans.parent_span_id
+            {sql.in_this_order} calls ON {sql.call_of("asked")}
+        WHERE {sql.since("spans")} AND calls.error_type IS NULL AND spans.error_type IS NOT NULL
+            AND {sql.attribute(names.ATTEMPT_NUMBER)} IS NOT NULL
+        GROUP BY 1, 2 ORDER BY 3 DESC
+    """  # noqa: S608  # SQL of our own
+    return [LostAttempts(*row) for row in connection.execute(query, (since_ns or 0,))]
 
 
-def requests(connection: sqlite3.Connection, since_ns: int | None = None) -> list[Request]:
+def requests(connection: Reader, since_ns: int | None = None) -> list[Request]:
     """What the newest answered calls asked for of which a cache status is known, the oldest first."""
-    return [Request(*row) for row in reversed(connection.execute(_REQUESTS, (since_ns or 0,)).fetchall())]
+    sql = dialect_of(connection)
+    asked = ", ".join((*map(sql.json_attribute, _PARAMETERS), *map(sql.attribute, _PROMPT)))
+    query = f"""
+        SELECT calls.started_ns, gateway, model, cache_status, user_id, {asked}
+        {_joined(sql)} AND cache_status IS NOT NULL AND calls.error_type IS NULL ORDER BY calls.started_ns DESC LIMIT {NEWEST}
+    """
+    return [_request(*row) for row in reversed(connection.execute(query, (since_ns or 0,)).fetchall())]
+
+
+def _joined(sql: Dialect) -> str:
+    return f" FROM calls JOIN spans ON {sql.span_of_call()} WHERE {sql.since('calls')}"
+
+
+def _request(started_ns: int, gateway: str | None, model: str | None, status: str, user: str | None, *asked: Any) -> Request:
+    parameters, prompt = asked[: len(_PARAMETERS)], asked[len(_PARAMETERS) :]
+    listed = f"[{','.join(one or 'null' for one in parameters)}]"
+    captured = None if prompt[_PROMPT.index(names.INPUT_MESSAGES)] is None else json.dumps(prompt, ensure_ascii=False)
+    return Request(started_ns, gateway, model, status, user, listed, captured)
 
 
 def _group(*row: object) -> Group:

@@ -9,15 +9,15 @@ from typing import TYPE_CHECKING, Any, Final
 from fastagentic.core.errors import UnknownRunError
 from fastagentic.store.projection import SpanKind, kind_of
 
-from . import sql
 from .runs import run
+from .sql import dialect_of
 from .sums import finite
 
 if TYPE_CHECKING:
-    import sqlite3
     from collections.abc import Mapping
 
     from .runs import RunRow
+    from .sql import Dialect, Reader
 
 
 @dataclass(slots=True, frozen=True)
@@ -84,16 +84,14 @@ class RunTree:
 
 
 _FACTS: Final = tuple(CallFacts.__dataclass_fields__)
-_SPANS: Final = f"""
-    SELECT spans.trace_id, spans.span_id, parent_span_id, name, spans.started_ns, ended_ns, status,
+_COLUMNS: Final = f"""
+    spans.trace_id, spans.span_id, parent_span_id, name, spans.started_ns, ended_ns, status,
         spans.error_type, attributes, calls.span_id IS NOT NULL,
         {", ".join(f"calls.{fact}" for fact in _FACTS)}
-    FROM spans LEFT JOIN calls ON {sql.call_of("spans")}
-    WHERE {sql.of_run("= ?")} ORDER BY spans.started_ns, spans.ended_ns DESC
-"""  # noqa: S608  # SQL of our own
+"""
 
 
-def run_tree(connection: sqlite3.Connection, run_id: str) -> RunTree:
+def run_tree(connection: Reader, run_id: str) -> RunTree:
     """The run with this id (32 hex digits; `find_run` makes one of what people type).
 
     Raises: UnknownRunError.
@@ -101,7 +99,14 @@ def run_tree(connection: sqlite3.Connection, run_id: str) -> RunTree:
     found = run(connection, run_id)
     if found is None:
         raise UnknownRunError(f"no run {run_id!r} in the store")
-    nodes = {(node.trace_id, node.span_id): node for node in map(_node, connection.execute(_SPANS, (run_id, run_id)))}
+    sql = dialect_of(connection)
+    spans = f"""
+        SELECT {_COLUMNS} FROM spans LEFT JOIN calls ON {sql.call_of("spans")}
+        WHERE {sql.of_run("= ?")} ORDER BY spans.started_ns, spans.ended_ns DESC
+    """  # noqa: S608  # SQL of our own
+    nodes = {
+        (node.trace_id, node.span_id): node for node in (_node(sql, row) for row in connection.execute(spans, (run_id, run_id)))
+    }
     roots: list[SpanNode] = []
     for node in nodes.values():
         parent = nodes.get((node.trace_id, node.parent_span_id or ""))
@@ -109,7 +114,7 @@ def run_tree(connection: sqlite3.Connection, run_id: str) -> RunTree:
     return RunTree(found, tuple(roots))
 
 
-def _node(row: tuple[Any, ...]) -> SpanNode:
+def _node(sql: Dialect, row: tuple[Any, ...]) -> SpanNode:
     (
         trace_id,
         span_id,
@@ -123,7 +128,7 @@ def _node(row: tuple[Any, ...]) -> SpanNode:
         is_call,
         *facts,
     ) = row
-    attributes = json.loads(encoded)
+    attributes = sql.attributes(json.loads(encoded))
     return SpanNode(
         trace_id, span_id, parent_span_id, name, kind_of(attributes),
         started_ns, ended_ns, status, error_type, attributes, CallFacts(*map(_sayable, facts)) if is_call else None,

@@ -6,17 +6,17 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Final
 
-from fastagentic.store.cubes import LONE_CALLS
+from fastagentic.store.values import LARGEST
 
 from .calls import tags_of
 from .measures import MEASURES
 from .scope import EVERYTHING, runs_in
+from .sql import dialect_of
 from .sums import Sums, sums_of
 
 if TYPE_CHECKING:
-    import sqlite3
-
     from .scope import Scope
+    from .sql import Dialect, Reader
 
 
 class RunOrder(StrEnum):
@@ -67,12 +67,6 @@ _FACTS: Final = (
     "started_ns", "ended_ns", "status", "error_type",
 )  # fmt: skip
 _COLUMNS: Final = ", ".join((*_FACTS[2:], *MEASURES))
-_RUNS: Final = f"SELECT runs.run_id, 1 AS is_run, {_COLUMNS} FROM runs"  # noqa: S608  # SQL of our own
-_LONE_CALLS: Final = f"""
-    SELECT run_id, 0 AS is_run, NULL AS external_id, NULL AS name, user_id, session_id, tenant_id, tags, started_ns, ended_ns,
-        CASE WHEN errors > 0 THEN 'error' ELSE 'unset' END AS status, error_type, {", ".join(MEASURES)}
-    FROM {LONE_CALLS}
-"""  # noqa: S608  # SQL of our own
 _ORDERS: Final = {
     RunOrder.STARTED: "runs.started_ns",
     RunOrder.COST: "runs.cost_pico_usd",
@@ -85,7 +79,7 @@ _ORDERS: Final = {
 
 
 def runs(
-    connection: sqlite3.Connection,
+    connection: Reader,
     scope: Scope = EVERYTHING,
     *,
     order: RunOrder = RunOrder.STARTED,
@@ -95,27 +89,42 @@ def runs(
     lone_calls: bool = False,
 ) -> RunPage:
     """The runs in `scope`, with `lone_calls` also what belongs to no run: `limit` of them from the `offset`th on."""
-    where, parameters = runs_in(scope)
-    tables = (_RUNS, _LONE_CALLS) if lone_calls else (_RUNS,)
+    sql = dialect_of(connection)
+    where, parameters = runs_in(sql, scope)
+    tables = (_runs(sql, scope.start_ns), _lone_calls(sql, scope.start_ns)) if lone_calls else (_runs(sql, scope.start_ns),)
     counts = (connection.execute(f"SELECT COUNT(*) FROM ({table}) AS runs WHERE {where}", parameters) for table in tables)  # noqa: S608
     total = sum(count.fetchone()[0] for count in counts)
-    last = -1 if limit is None else max(0, limit) + max(0, offset)
+    last = LARGEST if limit is None else max(0, limit) + max(0, offset)
     direction = "ASC" if is_ascending else "DESC"
     ordered = ", ".join(f"{key} {direction}" for key in (_ORDERS[order], "runs.started_ns", "runs.run_id"))
     # each table in its own order as far as it is needed: both together would be sorted as a whole
     parts = [f"SELECT * FROM (SELECT * FROM ({table}) AS runs WHERE {where} ORDER BY {ordered} LIMIT ?)" for table in tables]  # noqa: S608
     found = connection.execute(
         f"SELECT * FROM ({' UNION ALL '.join(parts)}) AS runs ORDER BY {ordered} LIMIT ? OFFSET ?",  # noqa: S608
-        (*(*parameters, last) * len(tables), -1 if limit is None else max(0, limit), max(0, offset)),
+        (*(*parameters, last) * len(tables), LARGEST if limit is None else max(0, limit), max(0, offset)),
     )
     return RunPage(tuple(map(_run_row, found)), total)
 
 
-def run(connection: sqlite3.Connection, run_id: str) -> RunRow | None:
+def run(connection: Reader, run_id: str) -> RunRow | None:
     """The run with this id (32 hex digits), or the calls that bear it, or None."""
-    anywhere = f"SELECT * FROM ({_RUNS} UNION ALL {_LONE_CALLS}) AS runs WHERE run_id = ?"  # noqa: S608  # SQL of our own
+    sql = dialect_of(connection)
+    anywhere = f"SELECT * FROM ({_runs(sql, 0)} UNION ALL {_lone_calls(sql, 0)}) AS runs WHERE run_id = ?"  # noqa: S608  # SQL of our own
     found = connection.execute(anywhere, (run_id,)).fetchone()
     return None if found is None else _run_row(found)
+
+
+def _runs(sql: Dialect, start_ns: int) -> str:
+    return f"SELECT runs.run_id, 1 AS is_run, {_COLUMNS} FROM {sql.summed_runs(start_ns)}"  # noqa: S608  # SQL of our own
+
+
+def _lone_calls(sql: Dialect, start_ns: int) -> str:
+    return f"""
+        SELECT run_id, 0 AS is_run, NULL AS external_id, NULL AS name, user_id, session_id, tenant_id, tags,
+            started_ns, ended_ns, CASE WHEN errors > 0 THEN 'error' ELSE 'unset' END AS status, error_type,
+            {", ".join(MEASURES)}
+        FROM {sql.lone_calls(start_ns)}
+    """  # noqa: S608  # SQL of our own
 
 
 def _run_row(row: tuple[Any, ...]) -> RunRow:

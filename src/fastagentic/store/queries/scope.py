@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 from fastagentic.core.names import Outcome
 from fastagentic.store.values import LARGEST, valid_text
 
-from . import sql
-from .dimensions import DIMENSIONS, OUTCOME_OF_A_CALL, GroupBy
+from .dimensions import OUTCOME_OF_A_CALL, GroupBy, dimension
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from .sql import Dialect
 
 NONE: Final = "(none)"
 """As the value of a filter: those that have none, as tables show them."""
@@ -77,44 +78,42 @@ EVERYTHING: Final = Scope()
 _TIMES: Final = frozenset({"since_ns", "until_ns"})
 
 
-def calls_in(scope: Scope) -> Condition:
+def calls_in(sql: Dialect, scope: Scope) -> Condition:
     """The condition on `calls` that `scope` is."""
-    time = Condition("calls.started_ns >= ? AND calls.started_ns < ?", (scope.start_ns, scope.end_ns))
-    return all_of([time, *filtered_calls(scope)])
+    return all_of([within(sql, "calls", scope.start_ns, scope.end_ns), *filtered_calls(sql, scope)])
 
 
-def filtered_calls(scope: Scope) -> Iterator[Condition]:
+def filtered_calls(sql: Dialect, scope: Scope) -> Iterator[Condition]:
     """The filters alone as conditions on `calls`."""
     for name, value in scope.filters.items():
         if name == "search":
-            yield _any_contains(_SEARCHED_IN_CALLS, value)
+            yield _any_contains(sql, _SEARCHED_IN_CALLS, value)
         elif name == GroupBy.TAG:
-            yield _tagged("calls.tags", value)
+            yield _tagged(sql, "calls.tags", value)
         elif name == GroupBy.ENDPOINT:
             yield is_value("(SELECT runs.name FROM runs WHERE runs.run_id = calls.run_id)", value)
         else:
-            yield is_value(DIMENSIONS[name].key, value)
+            yield is_value(dimension(sql, name).key, value)
 
 
-def runs_in(scope: Scope) -> Condition:
+def runs_in(sql: Dialect, scope: Scope) -> Condition:
     """The condition on `runs` that `scope` is."""
-    time = Condition("runs.started_ns >= ? AND runs.started_ns < ?", (scope.start_ns, scope.end_ns))
-    return all_of([time, *filtered_runs(scope)])
+    return all_of([within(sql, "runs", scope.start_ns, scope.end_ns), *filtered_runs(sql, scope)])
 
 
-def filtered_runs(scope: Scope) -> Iterator[Condition]:
+def filtered_runs(sql: Dialect, scope: Scope) -> Iterator[Condition]:
     """The filters alone as conditions on `runs`."""
     for name, value in scope.filters.items():
         if name == "search":
-            yield _any_contains(_SEARCHED_IN_RUNS, value)
+            yield _any_contains(sql, _SEARCHED_IN_RUNS, value)
         elif name == GroupBy.TAG:
-            yield _tagged("runs.tags", value)
+            yield _tagged(sql, "runs.tags", value)
         elif name == GroupBy.OUTCOME:
-            yield _of_outcome(value)
+            yield _of_outcome(sql, value, scope.start_ns)
         elif name in _RUN_COLUMNS:
             yield is_value(_RUN_COLUMNS[name], value)
         else:
-            yield _has_a_call(is_value(DIMENSIONS[name].key, value))
+            yield _has_a_call(sql, is_value(dimension(sql, name).key, value), scope.start_ns)
 
 
 _RUN_COLUMNS: Final = {
@@ -140,6 +139,11 @@ _SEARCHED_IN_CALLS: Final = (
 _HAS_FAILED: Final = "(runs.status = 'error' OR runs.error_type IS NOT NULL)"
 
 
+def within(sql: Dialect, table: str, start_ns: int, end_ns: int) -> Condition:
+    """The rows of `calls` or `runs` that were started from `start_ns` until before `end_ns`."""
+    return Condition(f"{sql.since(table)} AND {sql.before(table)}", (start_ns, end_ns))
+
+
 def all_of(conditions: list[Condition]) -> Condition:
     """The calls or runs that all `conditions` let through."""
     parameters = tuple(parameter for condition in conditions for parameter in condition.parameters)
@@ -151,27 +155,25 @@ def is_value(expression: str, value: str) -> Condition:
     return Condition(f"{expression} IS NULL", ()) if value == NONE else Condition(f"{expression} = ?", (value,))
 
 
-def _tagged(column: str, value: str) -> Condition:
+def _tagged(sql: Dialect, column: str, value: str) -> Condition:
     return Condition(f"{column} IS NULL", ()) if value == NONE else Condition(sql.has_tag(column), (value,))
 
 
-def _any_contains(expressions: tuple[str, ...], text: str) -> Condition:
+def _any_contains(sql: Dialect, expressions: tuple[str, ...], text: str) -> Condition:
     where = " OR ".join(sql.contains(expression) for expression in expressions)
     return Condition(f"({where})", (text,) * len(expressions))
 
 
-def _of_outcome(outcome: str) -> Condition:
+def _of_outcome(sql: Dialect, outcome: str, start_ns: int) -> Condition:
     if outcome == Outcome.ERROR:
         return Condition(_HAS_FAILED, ())
     if outcome == Outcome.OK:
         return Condition(f"NOT {_HAS_FAILED}", ())
-    return _has_a_call(Condition(f"{OUTCOME_OF_A_CALL} = ?", (outcome,)))
+    return _has_a_call(sql, Condition(f"{OUTCOME_OF_A_CALL} = ?", (outcome,)), start_ns)
 
 
-def _has_a_call(condition: Condition) -> Condition:
-    calls = sql.calls_of_run("= runs.run_id")
-    found = f"EXISTS (SELECT 1 FROM {calls} AND {condition.where})"  # noqa: S608  # SQL of our own
-    return Condition(found, condition.parameters)
+def _has_a_call(sql: Dialect, condition: Condition, start_ns: int) -> Condition:
+    return Condition(sql.has_a_call(condition.where, start_ns), condition.parameters)
 
 
 def _clamped(time_ns: int) -> int:

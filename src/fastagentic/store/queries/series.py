@@ -13,10 +13,9 @@ from .grouped import grouped, text_key
 from .sums import usd
 
 if TYPE_CHECKING:
-    import sqlite3
-
     from .grouped import Group
     from .scope import Scope
+    from .sql import Reader
 
 _MINUTE_NS: Final = 60_000_000_000
 STEPS_NS: Final = tuple(
@@ -49,7 +48,7 @@ class Series:
 
 
 def series(
-    connection: sqlite3.Connection,
+    connection: Reader,
     scope: Scope,
     *,
     now_ns: int,
@@ -80,7 +79,7 @@ def series(
     return Series(step_ns, starts, (*stacks, _less(everything, stacks)))
 
 
-def _first(connection: sqlite3.Connection, scope: Scope, end_ns: int) -> int:
+def _first(connection: Reader, scope: Scope, end_ns: int) -> int:
     days = grouped(connection, scope.between(None, end_ns), step_ns=DAY_NS)
     return min((group.start_ns for group in days), default=max(0, end_ns - DAY_NS))
 

@@ -11,21 +11,21 @@ import json
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
-from fastagentic.store.cubes import CUBES, DAY_NS, HOUR_NS, LATENCIES
+from fastagentic.store.cubes import CUBES, DAY_NS, HOUR_NS
 from fastagentic.store.values import LARGEST
 
-from . import sql
-from .dimensions import DIMENSIONS, GroupBy
-from .measures import MEASURES
-from .scope import Condition, all_of, filtered_calls, is_value
+from .dimensions import GroupBy, dimension
+from .measures import MEASURES, measure
+from .scope import Condition, all_of, filtered_calls, is_value, within
+from .sql import dialect_of
 
 if TYPE_CHECKING:
-    import sqlite3
     from collections.abc import Iterable, Iterator, Sequence
 
     from fastagentic.store.cubes import Cube
 
     from .scope import Scope
+    from .sql import Dialect, Reader
 
     Row = tuple[str | int | None, ...]
     Piece = tuple[int | None, int, int]
@@ -42,11 +42,11 @@ class Source:
     keys: tuple[str, ...]
     is_kept: bool
 
-    def among(self, values: Sequence[str | None]) -> Source:
+    def among(self, sql: Dialect, values: Sequence[str | None]) -> Source:
         """The same where the first of the dimensions has one of the values."""
         listed = json.dumps([value for value in values if value is not None])
         first, unknown = self.keys[0], int(None in values)
-        where = f"({first} IN (SELECT value FROM json_each(?)) OR ({unknown:d} AND {first} IS NULL))"  # noqa: S608
+        where = f"({sql.is_listed(first)} OR ({unknown:d} = 1 AND {first} IS NULL))"
         return replace(self, condition=all_of([self.condition, Condition(where, (listed,))]))
 
     def select(self, keys: Iterable[str], sums: Iterable[str]) -> str:
@@ -60,7 +60,7 @@ class Source:
 
 
 def summed(
-    connection: sqlite3.Connection,
+    connection: Reader,
     scope: Scope,
     by: Sequence[str],
     step_ns: int | None,
@@ -70,24 +70,26 @@ def summed(
 
     `among`: only calls whose value of the first dimension is one of these.
     """
-    cube = cube_for(CUBES, {*by, *scope.filters})
+    sql = dialect_of(connection)
+    cube = cube_for(CUBES, {*by, *scope.filters}) if sql.keeps_sums else None
     sources = _sources(connection, scope, by, cube, cube.sums if cube else None, step_ns)
     if among is not None:
-        sources = [source.among(among) for source in sources]
-    selects = [source.select([_step(source, step_ns)], _sums(source)) for source in sources]
+        sources = [source.among(sql, among) for source in sources]
+    selects = [source.select([_step(sql, source, step_ns)], _sums(sql, source)) for source in sources]
     return _added_up(connection, sources, selects, len(by) + 1, MEASURES)
 
 
-def binned(connection: sqlite3.Connection, scope: Scope, by: Sequence[str]) -> Iterator[Row]:
+def binned(connection: Reader, scope: Scope, by: Sequence[str]) -> Iterator[Row]:
     """A row a group and bin of latency: the values of `by`, the place of the kind in `LATENCIES`, the bin, how many calls."""
-    cube = cube_for([cube for cube in CUBES if cube.latencies], {*by, *scope.filters})
+    sql = dialect_of(connection)
+    cube = cube_for([cube for cube in CUBES if cube.latencies], {*by, *scope.filters}) if sql.keeps_sums else None
     sources, selects = [], []
     for source in _sources(connection, scope, by, cube, cube.latencies if cube else None, None):
         if source.is_kept:
             sources.append(source)
             selects.append(source.select(("kept.kind", "kept.bin"), (f"{sql.added_up('kept.calls')} AS calls",)))
             continue
-        for kind, nanoseconds in enumerate(LATENCIES.values()):
+        for kind, nanoseconds in enumerate(sql.latencies()):
             sources.append(source)
             measured = (str(kind), f"CASE WHEN {nanoseconds} IS NOT NULL THEN {sql.bin_of(nanoseconds)} END")
             selects.append(source.select(measured, ("COUNT(*) AS calls",)))
@@ -120,38 +122,40 @@ def _take_apart(found: list[Piece], start_ns: int, end_ns: int, wider: list[int]
 
 
 def _sources(  # what is asked, and what is kept
-    connection: sqlite3.Connection, scope: Scope, by: Sequence[str], cube: Cube | None, table: str | None, step_ns: int | None
+    connection: Reader, scope: Scope, by: Sequence[str], cube: Cube | None, table: str | None, step_ns: int | None
 ) -> list[Source]:
+    sql = dialect_of(connection)
     if cube is None or table is None:
-        return [_rows(scope, by, [_within("calls.started_ns", scope.start_ns, scope.end_ns)])]
+        return [_rows(sql, scope, by, [within(sql, "calls", scope.start_ns, scope.end_ns)])]
     found, kept = [], []
     # a time that ends after the last call has no end: the hour of now is as whole as any other
     (newest_ns,) = connection.execute("SELECT COALESCE(MAX(started_ns), 0) FROM calls").fetchone()
     last_ns = scope.end_ns if newest_ns >= scope.end_ns else LARGEST
     for kept_by, start_ns, end_ns in pieces(scope.start_ns, last_ns, _widest(step_ns)):
         if kept_by is None:
-            found.append(_rows(scope, by, [_within("calls.started_ns", start_ns, end_ns)]))
+            found.append(_rows(sql, scope, by, [within(sql, "calls", start_ns, end_ns)]))
         else:
-            found.append(_kept(scope, by, cube, table, (kept_by, start_ns, end_ns)))
+            found.append(_kept(sql, scope, by, cube, table, (kept_by, start_ns, end_ns)))
             kept += [start_ns, end_ns]
     counted, last = connection.execute(_COUNTED).fetchone()
     if kept and last > counted:  # the unary plus: by its place among the last rows, not by time
         late = Condition("calls.rowid > ?", (counted,))
-        found.append(_rows(scope, by, [late, _within("+calls.started_ns", min(kept), max(kept))]))
+        found.append(_rows(sql, scope, by, [late, _within("+calls.started_ns", min(kept), max(kept))]))
     return found
 
 
 _COUNTED: Final = "SELECT last_call, (SELECT COALESCE(MAX(rowid), 0) FROM calls) FROM rollup_state"
 
 
-def _rows(scope: Scope, by: Sequence[str], conditions: list[Condition]) -> Source:
-    joins = " ".join(dict.fromkeys(DIMENSIONS[name].joins for name in by))
-    keys = tuple(DIMENSIONS[name].key for name in by)
-    condition = all_of([*conditions, *filtered_calls(scope)])
+def _rows(sql: Dialect, scope: Scope, by: Sequence[str], conditions: list[Condition]) -> Source:
+    asked = [dimension(sql, name) for name in by]
+    joins = " ".join(dict.fromkeys(one.joins for one in asked))
+    keys = tuple(one.key for one in asked)
+    condition = all_of([*conditions, *filtered_calls(sql, scope)])
     return Source(f"calls {joins}", condition, "calls.started_ns", keys, is_kept=False)
 
 
-def _kept(scope: Scope, by: Sequence[str], cube: Cube, table: str, piece: Piece) -> Source:
+def _kept(sql: Dialect, scope: Scope, by: Sequence[str], cube: Cube, table: str, piece: Piece) -> Source:
     kept_by, start_ns, end_ns = piece
     keys = tuple(sql.day("kept.start_ns") if name == GroupBy.DAY else f"named.{name}" for name in by)
     filters = [is_value(f"named.{name}", value) for name, value in scope.filters.items()]
@@ -161,24 +165,23 @@ def _kept(scope: Scope, by: Sequence[str], cube: Cube, table: str, piece: Piece)
     return Source(f"{table} AS kept{names}", condition, "kept.start_ns", keys, is_kept=True)
 
 
-def _added_up(
-    connection: sqlite3.Connection, sources: list[Source], selects: list[str], keys: int, names: Iterable[str]
-) -> Iterator[Row]:
+def _added_up(connection: Reader, sources: list[Source], selects: list[str], keys: int, names: Iterable[str]) -> Iterator[Row]:
     if not selects:  # a time that ends before it begins
         return
+    sql = dialect_of(connection)
     columns = ", ".join((*(f"key_{at}" for at in range(keys)), *(sql.added_up(name) for name in names)))
     numbers = ", ".join(str(at + 1) for at in range(keys))
     query = f"SELECT {columns} FROM ({' UNION ALL '.join(selects)}) GROUP BY {numbers}"  # noqa: S608  # SQL of our own
     yield from connection.execute(query, [value for source in sources for value in source.condition.parameters])
 
 
-def _sums(source: Source) -> list[str]:
+def _sums(sql: Dialect, source: Source) -> list[str]:
     if source.is_kept:
         return [f"{sql.added_up(f'kept.{name}')} AS {name}" for name in MEASURES]
-    return [f"{measure} AS {name}" for name, measure in MEASURES.items()]
+    return [f"{measure(sql, name)} AS {name}" for name in MEASURES]
 
 
-def _step(source: Source, step_ns: int | None) -> str:
+def _step(sql: Dialect, source: Source, step_ns: int | None) -> str:
     return "0" if step_ns is None else sql.step(source.time_ns, step_ns)
 
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import sqlite3
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from fastagentic.store.migrations import schema_version
@@ -11,10 +13,10 @@ from fastagentic.store.migrations import schema_version
 from .dimensions import ANSWERED
 from .grouped import grouped, text_key
 from .scope import EVERYTHING
+from .sql import dialect_of
 
 if TYPE_CHECKING:
-    import sqlite3
-    from pathlib import Path
+    from .sql import Reader
 
 UNKNOWN_MODEL: Final = "(no model)"
 
@@ -40,9 +42,11 @@ class UnpricedModel:
 class StoreStatus:
     """What lies in the store. Times are nanoseconds since the epoch, None in an empty store."""
 
-    path: Path
-    size_bytes: int
-    schema_version: int
+    place: str
+    """The file, or the address of a database without its password."""
+    size_bytes: int | None
+    schema_version: int | None
+    """Of the local store's file; None elsewhere."""
     spans: int
     calls: int
     runs: int
@@ -52,18 +56,20 @@ class StoreStatus:
     unpriced: tuple[UnpricedModel, ...]
 
 
-_COUNTS: Final = "SELECT (SELECT COUNT(*) FROM spans), (SELECT COUNT(*) FROM calls), (SELECT COUNT(*) FROM runs)"
+_COUNTS: Final = "(SELECT COUNT(*) FROM calls), (SELECT COUNT(*) FROM runs)"
 _DROPS: Final = "SELECT reason, SUM(spans), MAX(at_ns) FROM drops GROUP BY reason ORDER BY 2 DESC"
 
 
-def status(connection: sqlite3.Connection, path: Path) -> StoreStatus:
-    """How the store behind `connection` is, which lies at `path`. Unpriced models are those that answered."""
+def status(connection: Reader, place: Path | str) -> StoreStatus:
+    """How the store behind `connection` is, a file or a database elsewhere. Unpriced models are those that answered."""
+    sql = dialect_of(connection)
+    counts = connection.execute(f"SELECT {sql.span_count}, {_COUNTS}").fetchone()
     oldest_ns, newest_ns = connection.execute("SELECT MIN(started_ns), MAX(started_ns) FROM spans").fetchone()
     return StoreStatus(
-        path=path,
-        size_bytes=size_bytes(path),
-        schema_version=schema_version(connection),
-        **dict(zip(("spans", "calls", "runs"), connection.execute(_COUNTS).fetchone(), strict=True)),
+        place=str(place),
+        size_bytes=size_bytes(place) if isinstance(place, Path) else None,
+        schema_version=schema_version(connection) if isinstance(connection, sqlite3.Connection) else None,
+        **dict(zip(("spans", "calls", "runs"), counts, strict=True)),
         oldest_ns=oldest_ns,
         newest_ns=newest_ns,
         drops=tuple(Dropped(*row) for row in connection.execute(_DROPS)),
@@ -71,7 +77,7 @@ def status(connection: sqlite3.Connection, path: Path) -> StoreStatus:
     )
 
 
-def _unpriced(connection: sqlite3.Connection) -> list[UnpricedModel]:
+def _unpriced(connection: Reader) -> list[UnpricedModel]:
     found = [(text_key(*group.keys), group.sums.unpriced) for group in grouped(connection, EVERYTHING, (ANSWERED,))]
     ranked = sorted((-calls, model or "") for model, calls in found if calls)
     return [UnpricedModel(model or UNKNOWN_MODEL, -calls) for calls, model in ranked]

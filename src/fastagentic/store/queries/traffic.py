@@ -12,10 +12,9 @@ from .dimensions import ANSWERED, IS_HIT, SPELLED, GroupBy
 from .grouped import grouped, text_key
 
 if TYPE_CHECKING:
-    import sqlite3
-
     from .grouped import Group
     from .scope import Scope
+    from .sql import Reader
     from .sums import Sums
 
 _BY: Final = (GroupBy.MODEL, ANSWERED, GroupBy.PROVIDER, SPELLED, GroupBy.GATEWAY, IS_HIT)
@@ -38,13 +37,17 @@ class Traffic:
     sums: Sums
 
 
-def traffic(connection: sqlite3.Connection, scope: Scope) -> list[Traffic]:
+def traffic(connection: Reader, scope: Scope) -> list[Traffic]:
     """The calls in `scope` in groups that one price applies to, dearest first."""
     rows = [_traffic(group) for group in grouped(connection, scope, _BY)]
-    return sorted(rows, key=lambda row: (-(row.sums.cost_usd or 0.0), -row.sums.calls, row.model or ""))
+    return sorted(rows, key=lambda row: (-(row.sums.cost_usd or 0.0), -row.sums.calls, *_spelled(row)))
 
 
 def _traffic(group: Group) -> Traffic:
     *keys, is_hit = group.keys
     model, answered, provider, spelled, gateway = map(text_key, keys)
     return Traffic(model, answered, provider, spelled, gateway, bool(is_hit), group.sums)
+
+
+def _spelled(row: Traffic) -> tuple[str, ...]:
+    return tuple(name or "" for name in (row.model, row.answered, row.provider, row.spelled, row.gateway, str(row.is_hit)))
