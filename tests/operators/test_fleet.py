@@ -32,11 +32,12 @@ CALLS, FEW = 100_000, 2_000
 DAYS = 5.0
 """The spans themselves are kept for seven days."""
 PAGE = 50
+SEVERAL = ("a tag", "no user", "an endpoint", "rescued", "a text", "the second half")
 MICRO_DOLLAR = 1e-6
 
 
 @pytest.mark.parametrize(
-    ("number", "scopes"), [(FEW, ()), (CALLS, ("all", "the second half"))], ids=["few calls, every scope", "100,000 calls"]
+    ("number", "scopes"), [(FEW, SEVERAL), (CALLS, ("all",))], ids=["few calls, several scopes", "100,000 calls"]
 )
 def test_every_question_has_the_same_answer_in_both_stores_to_the_micro_dollar(
     number: int, scopes: tuple[str, ...], tmp_path: Path

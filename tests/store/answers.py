@@ -22,6 +22,7 @@ from fastagentic.store.queries import (
     series,
     status,
     traffic,
+    unpriced,
 )
 from fastagentic.store.queries.dimensions import GroupBy
 from fastagentic.store.queries.scope import EVERYTHING, NONE, Scope
@@ -75,6 +76,7 @@ def questions(connection: Any, many: int = MANY, among: Collection[str] = ()) ->
     yield "requests", reliability.requests
     yield "found runs", _found_runs
     yield "new calls", _new_calls
+    yield "unpriced", unpriced.unpriced_calls
     yield "extent", lambda one: extent.extent(one).last > 0
     yield "status", _status
 

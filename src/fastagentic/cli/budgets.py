@@ -20,6 +20,7 @@ from fastagentic.store.location import store_home
 
 from .errors import say
 from .options import AsJson  # noqa: TC001  # typer reads it at run time
+from .reading import only_local
 from .tables import Column, print_json, print_table
 
 if TYPE_CHECKING:
@@ -115,6 +116,7 @@ def _ask(periods: tuple[str, str]) -> dict[Account, Spent]:
         return {}
     try:
         if named in (None, LOCAL):
+            only_local("the ledger of budgets is that of this machine")
             return spent_in(store_home() / LEDGER_NAME, periods)
         return RedisLedger(named).spent_in(periods)
     except FastagenticError:

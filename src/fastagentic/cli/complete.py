@@ -10,16 +10,18 @@ from typing import TYPE_CHECKING, Final
 
 from fastagentic.core.errors import FastagenticError
 from fastagentic.export.spool.survey import survey
-from fastagentic.store.location import store_home, store_path
+from fastagentic.store.location import store_home
 from fastagentic.store.queries.costs import GroupBy, costs
 from fastagentic.store.queries.models import seen_models
 from fastagentic.store.queries.runs import runs as ask_runs
 from fastagentic.store.queries.scope import Scope
-from fastagentic.store.reader import open_store
+
+from .reading import opened
 
 if TYPE_CHECKING:
-    import sqlite3
     from collections.abc import Callable, Iterable
+
+    from fastagentic.store.queries.sql import Reader
 
 _RUNS: Final = 50
 
@@ -27,7 +29,7 @@ _RUNS: Final = 50
 def runs(incomplete: str) -> list[tuple[str, str]]:
     """The latest runs, each by its own text or its id, with its name."""
 
-    def found(connection: sqlite3.Connection) -> Iterable[tuple[str, str]]:
+    def found(connection: Reader) -> Iterable[tuple[str, str]]:
         for row in ask_runs(connection, Scope(), limit=_RUNS).rows:
             yield row.external_id or row.run_id, row.name or ""
 
@@ -37,7 +39,7 @@ def runs(incomplete: str) -> list[tuple[str, str]]:
 def models(incomplete: str) -> list[tuple[str, str]]:
     """The models of the store, as they were asked for, with who sells them."""
 
-    def found(connection: sqlite3.Connection) -> Iterable[tuple[str, str]]:
+    def found(connection: Reader) -> Iterable[tuple[str, str]]:
         return ((seen.model or "", seen.provider or "") for seen in seen_models(connection))
 
     return _offered(found, incomplete)
@@ -65,9 +67,9 @@ def _groups(by: GroupBy, incomplete: str) -> list[tuple[str, str]]:
     return _offered(lambda connection: ((row.key or "", "") for row in costs(connection, Scope(), by=by)), incomplete)
 
 
-def _offered(find: Callable[[sqlite3.Connection], Iterable[tuple[str, str]]], incomplete: str) -> list[tuple[str, str]]:
+def _offered(find: Callable[[Reader], Iterable[tuple[str, str]]], incomplete: str) -> list[tuple[str, str]]:
     offered: dict[str, str] = {}
-    with contextlib.suppress(FastagenticError), open_store(store_path()) as connection:
+    with contextlib.suppress(FastagenticError), opened() as connection:
         for name, what in find(connection):
             if name and name.startswith(incomplete):
                 offered.setdefault(name, what)

@@ -9,14 +9,13 @@ import typer
 
 from fastagentic.core import words
 from fastagentic.core.errors import ConfigError
-from fastagentic.store.location import store_path
 from fastagentic.store.queries.costs import GroupBy, total
 from fastagentic.store.queries.costs import costs as ask_costs
 from fastagentic.store.queries.scope import Scope
-from fastagentic.store.reader import open_store
 
 from .errors import FAILED, say, stop
 from .options import SINCE_DEFAULT, AsCsv, AsJson, Since, in_words, moment_ago, only_one
+from .reading import opened, place
 from .tables import Column, print_csv, print_json, print_table
 
 if TYPE_CHECKING:
@@ -46,7 +45,7 @@ def costs(
     only_one(as_json, as_csv)
     _check_limit(fail_over)
     scope = Scope(since_ns=moment_ago("--since", since))
-    with open_store(store_path()) as connection:
+    with opened() as connection:
         rows = ask_costs(connection, scope, by=by)
         sums = total(connection, scope)
     if as_json:
@@ -122,7 +121,7 @@ def _cells(sums: Sums, spent: float) -> tuple[str, ...]:
 
 def _say_empty(since: str) -> None:
     say(
-        f"No calls {in_words(since)} in {store_path()}. Look further back with `--since 7d` or "
+        f"No calls {in_words(since)} in {place()}. Look further back with `--since 7d` or "
         "`--since all`, or make some with `fastagentic demo`."
     )
 

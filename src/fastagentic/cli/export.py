@@ -26,6 +26,7 @@ from fastagentic.store.reader import open_store, open_to_write
 from .errors import FAILED, say, stop
 from .options import Since, moment_ago, seconds
 from .progress import bar
+from .reading import only_local
 
 if TYPE_CHECKING:
     import sqlite3
@@ -73,6 +74,7 @@ def export(
 
     An export that was stopped goes on where it was. `fastagentic import` reads jsonl and parquet back.
     """
+    only_local("fastagentic export reads the local store")
     since_ns = moment_ago("--since", since) or 0
     if form is Format.OTLP:
         if output != STDOUT:

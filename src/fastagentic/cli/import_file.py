@@ -20,6 +20,7 @@ from fastagentic.store.schema import AGE_COLUMN
 
 from .options import AsJson  # noqa: TC001  # typer reads it at run time
 from .progress import bar
+from .reading import only_local
 from .tables import Column, print_json, print_table
 
 if TYPE_CHECKING:
@@ -38,6 +39,7 @@ def import_file(
     as_json: AsJson = False,
 ) -> None:
     """Read an export into the store. What is there already stays as it is, so a repeat is harmless."""
+    only_local("fastagentic import writes the local store")
     path = store_path()
     with (
         _rows(source) as found,

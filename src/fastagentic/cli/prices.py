@@ -16,15 +16,15 @@ from fastagentic.pricing import Pricing, pricing_of_settings
 from fastagentic.pricing.entries import DATES, read_moment
 from fastagentic.pricing.explain import LITELLM, named_call, near, rules
 from fastagentic.pricing.rates import TOKENS, UNITS
-from fastagentic.store.location import store_home, store_path
+from fastagentic.store.location import store_home
 from fastagentic.store.queries.models import seen_models
-from fastagentic.store.reader import open_store
 
 from . import complete
 from .errors import FAILED, say, stop, told
 from .options import AsJson  # noqa: TC001  # typer reads it at run time
 from .prices_check import check
 from .prices_update import update
+from .reading import opened, place
 from .tables import Column, console, print_json, print_table
 
 if TYPE_CHECKING:
@@ -197,7 +197,7 @@ def _json_rule(rule: Rule, band: Band, provider: str, model: str) -> JsonRow:
 
 
 def _print_seen(pricing: Pricing, at_ns: int, *, as_json: bool) -> None:
-    with open_store(store_path()) as connection:
+    with opened() as connection:
         seen = seen_models(connection)
     rows = sorted(((one, _rule_of(pricing, one, at_ns)) for one in seen), key=lambda row: _is_priced(*row))
     if as_json:
@@ -216,7 +216,7 @@ def _print_seen(pricing: Pricing, at_ns: int, *, as_json: bool) -> None:
         print_table(columns, [_seen_cells(one, rule) for one, rule in rows])
         say(_NOTE)
     else:
-        say(f"No calls in {store_path()}. Ask for a model by name, or make some calls with `fastagentic demo`.")
+        say(f"No calls in {place()}. Ask for a model by name, or make some calls with `fastagentic demo`.")
 
 
 def _rule_of(pricing: Pricing, seen: SeenModel, at_ns: int) -> Rule | None:

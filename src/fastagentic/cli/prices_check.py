@@ -24,6 +24,7 @@ from fastagentic.store.reprice import count, outdated
 from .errors import FAILED, say
 from .options import AsJson, Since, in_words, moment_ago
 from .progress import bar
+from .reading import only_local
 from .reprice import pricer
 from .tables import Column, print_json, print_table
 
@@ -85,6 +86,7 @@ def check(since: Since = "7d", as_json: AsJson = False) -> None:
 
     Exits with 1 when something is found, and says what to do about it.
     """
+    only_local("fastagentic prices check reads the local store")
     since_ns = moment_ago("--since", since) or 0
     pricing = pricing_of_settings(store_home())
     path, newer_prices = store_path(), newer_than(pricing.table.listed)

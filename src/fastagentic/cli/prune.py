@@ -18,6 +18,7 @@ from . import complete
 from .errors import say
 from .going import delete_theirs, delete_what_is_older, find_older, find_theirs, size_on_disk
 from .options import AsJson, moment_ago
+from .reading import only_local
 from .tables import print_json
 
 if TYPE_CHECKING:
@@ -50,6 +51,7 @@ def prune(
     With --user, --tenant or --older-than also what waits in the spools for its destinations, or was refused by them; with
     --user or --tenant what the ledger of budgets keeps of them, and the files are written anew without it.
     """
+    only_local("fastagentic prune deletes from the local store")
     option, value = ("--keep", keep) if older_than is None else ("--older-than", older_than)
     whose = None if user is None and tenant is None else Whose(_before(older_than), _id("user", user), _id("tenant", tenant))
     before_ns = moment_ago(option, value) or 0 if whose is None else whose.before_ns

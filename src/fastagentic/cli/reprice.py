@@ -18,6 +18,7 @@ from fastagentic.store.reprice import Price, correct, count, differences
 from .errors import say
 from .options import AsJson, Since, in_words, moment_ago
 from .progress import bar
+from .reading import only_local
 from .tables import Column, print_json, print_table
 
 if TYPE_CHECKING:
@@ -47,6 +48,7 @@ def reprice(
 
     Each call at the prices that were in force when it was made. What a gateway stated stays: it is a bill.
     """
+    only_local("fastagentic reprice changes the local store")
     since_ns = moment_ago("--since", since) or 0
     price = pricer(pricing_of_settings(store_home()))
     path = store_path()

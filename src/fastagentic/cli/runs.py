@@ -7,14 +7,13 @@ from typing import TYPE_CHECKING, Annotated, Final
 import typer
 
 from fastagentic.core import words
-from fastagentic.store.location import store_path
 from fastagentic.store.queries.runs import RunOrder
 from fastagentic.store.queries.runs import runs as ask_runs
 from fastagentic.store.queries.scope import Scope
-from fastagentic.store.reader import open_store
 
 from .errors import say
 from .options import SINCE_DEFAULT, AsCsv, AsJson, Since, in_words, moment_ago, only_one
+from .reading import opened, place
 from .tables import Column, print_csv, print_json, print_table
 
 if TYPE_CHECKING:
@@ -56,7 +55,7 @@ def runs(
     """The recent runs: duration, calls, tokens, cost."""
     only_one(as_json, as_csv)
     scope = Scope(since_ns=moment_ago("--since", since))
-    with open_store(store_path()) as connection:
+    with opened() as connection:
         page = ask_runs(connection, scope, limit=limit, order=sort, lone_calls=lone_calls)
     if as_json:
         print_json([json_run(row) for row in page.rows])
@@ -114,6 +113,6 @@ def _cells(row: RunRow) -> tuple[str, ...]:
 
 def _say_empty(since: str) -> None:
     say(
-        f"No runs {in_words(since)} in {store_path()}. Look further back with `--since all`, see calls "
+        f"No runs {in_words(since)} in {place()}. Look further back with `--since all`, see calls "
         'outside any run with `--all`, or begin one: `with fastagentic.run("name"): ...`.'
     )

@@ -11,15 +11,14 @@ from rich.tree import Tree
 
 from fastagentic.core import words
 from fastagentic.core.words import printable
-from fastagentic.store.location import store_path
 from fastagentic.store.projection import SpanKind
 from fastagentic.store.queries.find_run import find_run
 from fastagentic.store.queries.run_tree import run_tree
-from fastagentic.store.reader import open_store
 
 from . import complete
 from .call_line import call_parts
 from .options import AsJson  # noqa: TC001  # typer reads it at run time
+from .reading import opened
 from .runs import json_run
 from .tables import console, print_json
 
@@ -47,7 +46,7 @@ def show(
     as_json: AsJson = False,
 ) -> None:
     """One run: its calls as a tree with duration, tokens, cost, cache and target."""
-    with open_store(store_path()) as connection:
+    with opened() as connection:
         found = run_tree(connection, find_run(connection, run_id))
     if as_json:
         print_json({"run": json_run(found.run), "spans": [_json_span(node) for node in found.roots]})

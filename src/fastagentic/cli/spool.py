@@ -18,6 +18,7 @@ from fastagentic.store.location import store_home
 from . import complete
 from .errors import FAILED, say, stop, told
 from .options import AsJson, seconds
+from .reading import only_local
 from .tables import Column, print_json, print_table
 
 if TYPE_CHECKING:
@@ -47,6 +48,13 @@ class Form(StrEnum):
 
     JSON = "otlp-json"
     PROTOBUF = "otlp-proto"
+
+
+@spool.callback()
+@told
+def _only_local() -> None:
+    """What waits on disk because its destination did not take it."""
+    only_local("a spool is what waits on this machine")
 
 
 @spool.command()

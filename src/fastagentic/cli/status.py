@@ -11,14 +11,15 @@ from fastagentic.core import words
 from fastagentic.core.config import setting
 from fastagentic.core.errors import FastagenticError, StoreError
 from fastagentic.export.spool.survey import survey
-from fastagentic.store.location import store_home, store_path
+from fastagentic.store.location import store_home
 from fastagentic.store.queries.status import status as ask_status
-from fastagentic.store.reader import open_store, write_problem
+from fastagentic.store.reader import write_problem
 
 from .budgets import budget_rows, json_row
 from .config import print_config
 from .errors import FAILED, stop
 from .options import AsJson  # noqa: TC001  # typer reads it at run time
+from .reading import place
 from .tables import console, print_json
 
 if TYPE_CHECKING:
@@ -35,23 +36,25 @@ def status(
     as_json: AsJson = False,
     config: Annotated[bool, typer.Option("--config", help="The settings as they hold here, and where each came from.")] = False,
 ) -> None:
-    """Where the local store is, what waits for other destinations, what was lost, what has no price, and what is wrong."""
+    """Where the store is, what waits for other destinations, what was lost, what has no price, and what is wrong."""
     if config:
         print_config(as_json=as_json)
         return
-    path, spools = store_path(), survey(store_home())
+    found_at = place()
+    path = found_at.path
+    spools = [] if path is None else survey(store_home())  # what waits here is nothing of a store elsewhere
     try:
-        with open_store(path) as connection:
-            found = ask_status(connection, path)
+        with found_at.open() as connection:
+            found = ask_status(connection, path or str(found_at))
     except StoreError as error:
         if as_json:
             destinations = [_json_spool(spool) for spool in spools]
-            print_json({"path": str(path), "readable": False, "problem": str(error), "destinations": destinations})
+            print_json({"path": str(found_at), "readable": False, "problem": str(error), "destinations": destinations})
         else:
             _print([_spool_line(spool) for spool in spools])
         stop(str(error), FAILED)
-    problem = write_problem(path)
-    rows, unread = _budgets()
+    problem = None if path is None else write_problem(path)
+    rows, unread = ([], None) if path is None else _budgets()
     if as_json:
         print_json(
             {
@@ -70,7 +73,7 @@ def _json_status(found: StoreStatus, problem: str | None) -> JsonRow:
     return {
         "path": found.place,
         "readable": True,
-        "writable": problem is None,
+        "writable": problem is None and found.schema_version is not None,
         "problem": problem,
         "size_bytes": found.size_bytes,
         "schema_version": found.schema_version,
@@ -142,8 +145,9 @@ def _lines(found: StoreStatus, problem: str | None) -> list[tuple[str, str]]:
         ("lost", f"{words.plural(drop.spans, 'span')}: {drop.reason}, last {words.local_time(drop.last_ns)}")
         for drop in found.drops
     ]
-    if not found.drops:
+    if not found.drops and found.schema_version is not None:
         lines.append(("lost", "nothing"))
     lines += [("unpriced", f"{row.model}: {words.plural(row.calls, 'call')} of unknown cost") for row in found.unpriced]
-    lines.append(("writable", "yes" if problem is None else "no"))
+    is_here = found.schema_version is not None
+    lines.append(("writable", ("yes" if problem is None else "no") if is_here else "no: a ClickHouse is only read"))
     return lines

@@ -11,6 +11,7 @@ import re
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import parse_qsl, urlsplit
 
 from .budget import NO_BUDGETS, Budgets, budgets_of, read_budgets
 from .environment import captures_content, chosen_destinations, service_name
@@ -98,6 +99,26 @@ def read_ledger(text: str) -> str:
     return place
 
 
+def read_store(text: str) -> str:
+    """The URL of a ClickHouse. Raises: BadPart, which does not repeat what stands in it: there is a password among it."""
+    url = text.strip()
+    try:
+        parts = urlsplit(url)
+        is_host = bool(parts.hostname) and parts.port != 0
+    except ValueError:  # a port that is none, half an IPv6 address
+        parts, is_host = urlsplit(""), False
+    if not url.lower().startswith(("clickhouse://", "clickhouses://")):
+        raise BadPart("scheme", url.partition(":")[0], STORE_URL)
+    if not is_host:
+        raise BadPart("host", "nothing that can be one", STORE_URL)
+    unknown = [name for name, value in parse_qsl(parts.query, keep_blank_values=True) if name != "secure" or not value]
+    if unknown or parts.fragment or "/" in parts.path.strip("/"):
+        raise BadPart("database", "more than a name", STORE_URL)
+    return url
+
+
+STORE_URL: Final = "clickhouse://user:password@host:8123/database, with TLS clickhouses:// or ?secure=true at the end"
+
 BOOLEANS: Final = dict.fromkeys(("true", "1", "yes", "on"), True) | dict.fromkeys(("false", "0", "no", "off"), False)
 
 
@@ -123,6 +144,7 @@ TIMEOUT: Final = Kind(read_wait)
 SIZE: Final = Kind(read_size)
 PRICES: Final = Kind(str, (Mapping, os.PathLike))
 LEDGER: Final = Kind(read_ledger)
+STORE: Final = Kind(read_store)
 BUDGETS: Final = Kind(read_budgets, (Mapping, Budgets), budgets_of)
 
 Theirs = tuple[Any, str]
@@ -241,6 +263,10 @@ SETTINGS: Final = {
         Setting(
             "keep", "FASTAGENTIC_KEEP", 30 * 86400.0, TIME,
             DURATION, "how long the local store keeps calls",
+        ),
+        Setting(
+            "store", "FASTAGENTIC_STORE", None, STORE,
+            STORE_URL, "a ClickHouse that commands and the dashboard read in place of the local store",
         ),
         Setting(
             "trace_url", "FASTAGENTIC_TRACE_URL", None, TEXT,

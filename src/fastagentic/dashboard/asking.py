@@ -13,21 +13,23 @@ from anyio import CapacityLimiter, to_thread
 
 from fastagentic.core.errors import StoreError, UnknownRunError
 from fastagentic.store.file import identity_of
-from fastagentic.store.location import store_path
+from fastagentic.store.place import read_place
 from fastagentic.store.queries.extent import extent
-from fastagentic.store.reader import open_store
 
 from .live import News
 from .problems import Refused
 
 if TYPE_CHECKING:
-    import sqlite3
     from collections.abc import Callable
 
-    Question = Callable[[sqlite3.Connection, int], "Answer"]
+    from fastagentic.store.queries.sql import Reader
+
+    Question = Callable[[Reader, int], "Answer"]
 
 Answer = TypeVar("Answer")
 
+ELSEWHERE_S: Final = 5.0
+"""How often a store that is no file of this machine is asked for news, while a page listens."""
 THREADS: Final = 4
 """At most so many questions at once: an application in which the dashboard is mounted keeps its threads for itself."""
 
@@ -67,15 +69,17 @@ class Desk:
             return News("missing" if none.is_missing else "unreadable")
 
 
-def news_of(connection: sqlite3.Connection) -> News:
+def news_of(connection: Reader) -> News:
     """How a store is that can be read."""
     found = extent(connection)
     return News(f"{found.first}-{found.last}")
 
 
 def mark() -> object:
-    """Something that differs when the store was written, made or replaced."""
-    path = store_path()
+    """Something that differs when the store was written, made or replaced; for one elsewhere, from time to time."""
+    path = read_place().path
+    if path is None:
+        return int(time.monotonic() / ELSEWHERE_S)
     found: list[object] = [identity_of(path)]
     for name in (path.name, path.name + "-wal"):
         try:
@@ -88,17 +92,11 @@ def mark() -> object:
 
 
 def _asked(question: Question[Answer]) -> Answer:
-    path = store_path()
+    place = read_place()
     try:
-        with open_store(path) as connection:
-            # Nobody but our writer should have written here; what it would not have written is shown as far as it is text.
-            connection.text_factory = _text
+        with place.open() as connection:
             return question(connection, time.time_ns())
     except UnknownRunError as error:
         raise Refused(404, str(error)) from error
     except StoreError as error:
-        raise NoStore(str(error), is_missing=not path.exists()) from error
-
-
-def _text(raw: bytes) -> str:
-    return raw.decode(errors="replace")
+        raise NoStore(str(error), is_missing=place.path is not None and not place.path.exists()) from error

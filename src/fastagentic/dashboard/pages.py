@@ -1,6 +1,5 @@
 """The pages. Each asks for its answers on one snapshot of the store, and a template shows them."""
 
-from sqlite3 import Connection
 from typing import Annotated, Any, Final
 
 from fastapi import APIRouter, Query
@@ -12,6 +11,7 @@ from fastagentic.core.names import Outcome
 from fastagentic.store.queries.choices import choices
 from fastagentic.store.queries.dimensions import GroupBy
 from fastagentic.store.queries.runs import RunOrder
+from fastagentic.store.queries.sql import Reader
 
 from . import views
 from .answers.compare import CompareQuery, compare
@@ -59,7 +59,7 @@ def pages(desk: Desk, doctor: Doctor) -> APIRouter:
     return router
 
 
-def common(connection: Connection, query: ScopeQuery) -> dict[str, Any]:
+def common(connection: Reader, query: ScopeQuery) -> dict[str, Any]:
     """What every page with filters knows: they themselves, and what may be chosen."""
     return {
         "query": query,
@@ -74,7 +74,7 @@ def common(connection: Connection, query: ScopeQuery) -> dict[str, Any]:
 def _add_overview(router: APIRouter, desk: Desk) -> None:
     @router.get("/")
     async def first(request: Request, query: Annotated[OverviewQuery, Query()]) -> Response:
-        def asked(connection: Connection, now_ns: int) -> dict[str, Any]:
+        def asked(connection: Reader, now_ns: int) -> dict[str, Any]:
             users = GroupedQuery.model_validate(query.model_dump(include=set(ScopeQuery.model_fields)) | {"by": GroupBy.USER})
             dearest = RunsQuery.model_validate(
                 query.model_dump(include=set(ScopeQuery.model_fields)) | {"sort": RunOrder.COST, "limit": TOP}
@@ -97,7 +97,7 @@ def _add_overview(router: APIRouter, desk: Desk) -> None:
 def _add_runs(router: APIRouter, desk: Desk) -> None:
     @router.get("/runs")
     async def all_runs(request: Request, query: Annotated[RunsQuery, Query()]) -> Response:
-        def asked(connection: Connection, now_ns: int) -> dict[str, Any]:
+        def asked(connection: Reader, now_ns: int) -> dict[str, Any]:
             found = runs(connection, query, now_ns)
             return common(connection, query) | {"found": found, "around": views.around(found.page, found.pages)}
 
@@ -105,7 +105,7 @@ def _add_runs(router: APIRouter, desk: Desk) -> None:
 
     @router.get("/runs/{run_id}")
     async def one_run(request: Request, run_id: str) -> Response:
-        def asked(connection: Connection, _: int) -> dict[str, Any]:
+        def asked(connection: Reader, _: int) -> dict[str, Any]:
             return {"found": run(connection, run_id), "news": news_of(connection)}
 
         values = await desk.ask(asked)
@@ -119,14 +119,14 @@ def _add_runs(router: APIRouter, desk: Desk) -> None:
 def _add_models(router: APIRouter, desk: Desk) -> None:
     @router.get("/models")
     async def all_models(request: Request, query: Annotated[ScopeQuery, Query()]) -> Response:
-        def asked(connection: Connection, now_ns: int) -> dict[str, Any]:
+        def asked(connection: Reader, now_ns: int) -> dict[str, Any]:
             return common(connection, query) | {"found": models(connection, query, now_ns)}
 
         return page(request, "models.html", **await desk.ask(asked))
 
     @router.get("/compare")
     async def two_sides(request: Request, query: Annotated[CompareQuery, Query()]) -> Response:
-        def asked(connection: Connection, now_ns: int) -> dict[str, Any]:
+        def asked(connection: Reader, now_ns: int) -> dict[str, Any]:
             return common(connection, query) | {
                 "found": compare(connection, query, now_ns),
                 "compared": COMPARED,
@@ -139,7 +139,7 @@ def _add_models(router: APIRouter, desk: Desk) -> None:
 def _add_what_if(router: APIRouter, desk: Desk) -> None:
     @router.get("/what-if")
     async def otherwise(request: Request, query: Annotated[WhatIfQuery, Query()]) -> Response:
-        def asked(connection: Connection, now_ns: int) -> dict[str, Any]:
+        def asked(connection: Reader, now_ns: int) -> dict[str, Any]:
             return common(connection, query) | {"found": what_if(connection, query, now_ns)}
 
         return page(request, "what_if.html", **await desk.ask(asked))
@@ -148,7 +148,7 @@ def _add_what_if(router: APIRouter, desk: Desk) -> None:
 def _add_health(router: APIRouter, desk: Desk, doctor: Doctor) -> None:
     @router.get("/health")
     async def how_it_is(request: Request) -> Response:
-        def asked(connection: Connection, _: int) -> dict[str, Any]:
+        def asked(connection: Reader, _: int) -> dict[str, Any]:
             return {"found": health(connection, doctor), "news": news_of(connection)}
 
         return page(request, "health.html", **await desk.ask(asked))

@@ -9,8 +9,9 @@ from .answers import compare, costs, models, overview, runs, what_if
 from .query import GroupedQuery, ScopeQuery
 
 if TYPE_CHECKING:
-    import sqlite3
     from collections.abc import Callable, Iterable, Mapping, Sequence
+
+    from fastagentic.store.queries.sql import Reader
 
     from .answers.sums import Answer
 
@@ -24,7 +25,7 @@ class Question:
     name: str
     summary: str
     query: type[ScopeQuery]
-    answer: Callable[[sqlite3.Connection, Any, int], Answer]
+    answer: Callable[[Reader, Any, int], Answer]
     model: type[Answer]
     columns: Sequence[str] = ()
     lines: Callable[[Any], Lines] | None = None

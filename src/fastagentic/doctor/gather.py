@@ -15,17 +15,19 @@ from fastagentic.core.errors import FastagenticError, StoreError
 from fastagentic.export.destination import Later, Malformed, Payload
 from fastagentic.export.spool.survey import survey
 from fastagentic.gateways.lent import HOSTED_URL
-from fastagentic.store.location import store_home, store_path
+from fastagentic.store.location import store_home
+from fastagentic.store.place import read_place
 from fastagentic.store.queries.reliability import groups, lost_attempts, requests
 from fastagentic.store.queries.status import status
 from fastagentic.store.queries.unpriced import unpriced_calls
-from fastagentic.store.reader import open_store, write_problem
+from fastagentic.store.reader import write_problem
 
 from .evidence import Evidence, LiteLLMSetup, PortkeySetup, Reach
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
-    from pathlib import Path
+
+    from fastagentic.store.place import Place
 
 PACKAGES: Final = ("portkey-ai", "litellm", "openai", "langfuse", "fastapi", "orjson", "soundfile", "mcp")
 CONNECT_S: Final = 3.0
@@ -38,7 +40,7 @@ def gather(
     """The evidence of this machine and user, of calls started from `since_ns` on. `network`: also try to connect."""
     portkey = tuple(setup for setup in setups if isinstance(setup, PortkeySetup))
     litellm = tuple(setup for setup in setups if isinstance(setup, LiteLLMSetup))
-    stored = _stored(store_path(), since_ns)
+    stored = _stored(read_place(), since_ns)
     settings = effective()
     held = {one.name: one.value for one in settings if one.problem is None}
     return Evidence(
@@ -60,13 +62,14 @@ def gather(
     )
 
 
-def _stored(path: Path, since_ns: int | None) -> dict[str, Any]:
-    """What the local store says, as far as there is one."""
-    if not path.exists():
+def _stored(place: Place, since_ns: int | None) -> dict[str, Any]:
+    """What the store says, as far as there is one."""
+    path = place.path
+    if path is not None and not path.exists():
         return {}
     try:
-        with open_store(path) as connection:
-            whole = status(connection, path)
+        with place.open() as connection:
+            whole = status(connection, path or str(place))
             found = {
                 "groups": tuple(groups(connection, since_ns)),
                 "lost_attempts": tuple(lost_attempts(connection, since_ns)),
@@ -77,7 +80,7 @@ def _stored(path: Path, since_ns: int | None) -> dict[str, Any]:
             }
     except StoreError as error:
         return {"has_store": True, "store_problem": str(error)}
-    return {**found, "has_store": True, "store_problem": write_problem(path)}
+    return {**found, "has_store": True, "store_problem": None if path is None else write_problem(path)}
 
 
 def _version(package: str) -> str | None:

@@ -5,9 +5,12 @@ A name is a row; its module is imported when it is chosen. A destination of the 
 
 from __future__ import annotations
 
+import contextlib
+import logging
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
+from fastagentic.core.config import setting
 from fastagentic.core.errors import ConfigError
 from fastagentic.store.location import store_home, store_path
 
@@ -21,6 +24,8 @@ if TYPE_CHECKING:
     from .destinations.local import LocalDestination
     from .pipeline import Sink
 
+
+logger = logging.getLogger("fastagentic")
 
 SEND_WINDOW_S: Final = 0.75
 """How long records on disk gather before they are sent: with the quarter of a second in which spans gather, a second in all. A
@@ -94,7 +99,20 @@ def choose(asked: Sequence[str | Destination], terms: Terms, source: str) -> Cho
             chosen.sinks.append(_console())
         else:
             _add(chosen, _destination(one, terms, source), terms, source)
+    if chosen.local is not None and not chosen.deliveries:
+        _warn_of_the_store_that_is_read()
     return chosen
+
+
+def _warn_of_the_store_that_is_read() -> None:
+    """Who reads a fleet's ClickHouse and writes to this machine alone would look for these calls there."""
+    with contextlib.suppress(ConfigError):  # told to who reads
+        if setting("store") is not None:
+            logger.warning(
+                "FASTAGENTIC_STORE names a ClickHouse, which is only read: calls go to the local store %s. A collector brings "
+                "them there: set OTEL_EXPORTER_OTLP_ENDPOINT",
+                store_path(),
+            )
 
 
 def _destination(asked: Any, terms: Terms, source: str) -> Destination:

@@ -15,9 +15,8 @@ from .runs import Call, call_of
 from .sums import FIGURES, Answer, Figures, Took, figures, took
 
 if TYPE_CHECKING:
-    import sqlite3
-
     from fastagentic.store.queries.scope import Scope
+    from fastagentic.store.queries.sql import Reader
 
 DAY_NS: Final = 86_400_000_000_000
 EXPLAINING: Final = 10
@@ -74,7 +73,7 @@ class Compare(Answer):
     explaining: list[Call] = Field(description="The dearest calls of the group that changed most, on the dearer side")
 
 
-def compare(connection: sqlite3.Connection, query: CompareQuery, now_ns: int) -> Compare:
+def compare(connection: Reader, query: CompareQuery, now_ns: int) -> Compare:
     """The two sides of the query."""
     (before_name, before), (after_name, after) = _sides(query, now_ns)
     found = ask_compare(connection, before, after, by=query.by, explaining=EXPLAINING)

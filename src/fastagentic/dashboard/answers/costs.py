@@ -15,7 +15,7 @@ from fastagentic.store.queries.series import series as ask_series
 from .sums import FIGURES, Answer, Figures, figures
 
 if TYPE_CHECKING:
-    import sqlite3
+    from fastagentic.store.queries.sql import Reader
 
 COST_NAMES = ("key", "label", *FIGURES)
 SERIES_NAMES = ("start", "key", "is_other", "calls", "cost")
@@ -70,7 +70,7 @@ class Point(Answer):
     cost: float
 
 
-def costs(connection: sqlite3.Connection, query: GroupedQuery, now_ns: int) -> Costs:
+def costs(connection: Reader, query: GroupedQuery, now_ns: int) -> Costs:
     """What calls cost, by what the query says."""
     scope = query.scope(now_ns)
     rows = [
@@ -79,7 +79,7 @@ def costs(connection: sqlite3.Connection, query: GroupedQuery, now_ns: int) -> C
     return Costs(by=query.by, rows=rows, total=Figures(**figures(asked.total(connection, scope))))
 
 
-def series(connection: sqlite3.Connection, query: SeriesQuery, now_ns: int) -> Series:
+def series(connection: Reader, query: SeriesQuery, now_ns: int) -> Series:
     """The same over time."""
     found = ask_series(connection, query.scope(now_ns), now_ns=now_ns, by=query.by, top=query.top)
     layers = [

@@ -13,16 +13,16 @@ from fastagentic.doctor.finding import Severity, Symptom
 from fastagentic.doctor.gather import gather
 from fastagentic.doctor.rules import diagnose
 from fastagentic.export.spool.survey import survey
-from fastagentic.store.location import store_home, store_path
+from fastagentic.store.location import store_home
+from fastagentic.store.place import read_place
 from fastagentic.store.queries.status import status
 from fastagentic.store.reader import write_problem
 
 from .sums import Answer
 
 if TYPE_CHECKING:
-    import sqlite3
-
     from fastagentic.export.spool.survey import SpoolStatus
+    from fastagentic.store.queries.sql import Reader
 
 FINDINGS_SINCE_S: Final = 7 * 86_400
 FRESH_S: Final = 30.0
@@ -107,18 +107,20 @@ class Doctor:
         """The findings, worst first, and what keeps the store from being written."""
         with self._lock:
             if self._asked is None or time.monotonic() - self._asked > FRESH_S:
-                self._found = _findings(), write_problem(store_path())
+                path = read_place().path
+                self._found = _findings(), None if path is None else write_problem(path)
                 self._asked = time.monotonic()
             return self._found
 
 
-def health(connection: sqlite3.Connection, doctor: Doctor) -> Health:
+def health(connection: Reader, doctor: Doctor) -> Health:
     """How everything is."""
-    found, path = status(connection, store_path()), store_path()
+    place = read_place()
+    found = status(connection, place.path or str(place))
     findings, problem = doctor.findings()
     return Health(
         store=Store(
-            path=str(path),
+            path=str(place),
             size_bytes=found.size_bytes,
             schema_version=found.schema_version,
             spans=found.spans,
@@ -126,12 +128,12 @@ def health(connection: sqlite3.Connection, doctor: Doctor) -> Health:
             runs=found.runs,
             oldest=iso_time(found.oldest_ns),
             newest=iso_time(found.newest_ns),
-            writable=problem is None,
+            writable=problem is None and place.path is not None,
             problem=problem,
             drops=[Lost(reason=drop.reason, spans=drop.spans, last=iso_time(drop.last_ns)) for drop in found.drops],
             unpriced_models=[Unpriced(model=row.model, calls=row.calls) for row in found.unpriced],
         ),
-        destinations=[_destination(spool) for spool in survey(store_home())],
+        destinations=[_destination(spool) for spool in survey(store_home())] if place.path is not None else [],
         findings=findings,
     )
 

@@ -11,9 +11,8 @@ from fastagentic.store.queries.model_table import model_table
 from .sums import FIGURES, Answer, Figures, Took, figures, took
 
 if TYPE_CHECKING:
-    import sqlite3
-
     from fastagentic.dashboard.query import ScopeQuery
+    from fastagentic.store.queries.sql import Reader
 
 MODEL_NAMES = ("model", "provider", *FIGURES, "cost_per_1k_tokens", *Took.model_fields)
 
@@ -32,7 +31,7 @@ class Models(Answer):
     rows: list[Model]
 
 
-def models(connection: sqlite3.Connection, query: ScopeQuery, now_ns: int) -> Models:
+def models(connection: Reader, query: ScopeQuery, now_ns: int) -> Models:
     """The models of the calls of the query."""
     rows = [
         Model(

@@ -12,9 +12,8 @@ from fastagentic.store.queries.overview import spend as ask_spend
 from .sums import Answer, Figures, Took, figures, took
 
 if TYPE_CHECKING:
-    import sqlite3
-
     from fastagentic.dashboard.query import ScopeQuery
+    from fastagentic.store.queries.sql import Reader
 
 
 class Spend(Answer):
@@ -45,7 +44,7 @@ class Overview(Answer):
     latency: Took
 
 
-def overview(connection: sqlite3.Connection, query: ScopeQuery, now_ns: int) -> Overview:
+def overview(connection: Reader, query: ScopeQuery, now_ns: int) -> Overview:
     """The calls of the query at a glance."""
     scope = query.scope(now_ns)
     found, spent = ask_overview(connection, scope), ask_spend(connection, scope, now_ns=now_ns)

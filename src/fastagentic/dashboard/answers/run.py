@@ -16,10 +16,10 @@ from .runs import Run, run_of
 from .sums import Answer
 
 if TYPE_CHECKING:
-    import sqlite3
     from collections.abc import Iterator
 
     from fastagentic.store.queries.run_tree import RunTree, SpanNode
+    from fastagentic.store.queries.sql import Reader
 
 
 class Span(Answer):
@@ -47,7 +47,7 @@ class RunDetails(Answer):
     spans: list[Span]
 
 
-def run(connection: sqlite3.Connection, named: str) -> RunDetails:
+def run(connection: Reader, named: str) -> RunDetails:
     """The run that a text names: its id, a UUID's spelling of it, the user's own id, or the first digits.
 
     Raises: UnknownRunError.

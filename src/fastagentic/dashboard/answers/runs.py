@@ -18,10 +18,9 @@ from fastagentic.store.queries.runs import runs as ask_runs
 from .sums import FIGURES, Answer, Figures, figures
 
 if TYPE_CHECKING:
-    import sqlite3
-
     from fastagentic.store.queries.calls import CallRow
     from fastagentic.store.queries.runs import RunRow
+    from fastagentic.store.queries.sql import Reader
 
 LIMIT = 50
 MOST = 10_000
@@ -142,7 +141,7 @@ class Calls(Answer):
     rows: list[Call]
 
 
-def runs(connection: sqlite3.Connection, query: RunsQuery, now_ns: int) -> Runs:
+def runs(connection: Reader, query: RunsQuery, now_ns: int) -> Runs:
     """One page of the runs."""
     found = ask_runs(
         connection,
@@ -154,7 +153,7 @@ def runs(connection: sqlite3.Connection, query: RunsQuery, now_ns: int) -> Runs:
     return Runs(total=found.total, page=query.page, pages=_pages(found.total, query.limit), rows=list(map(run_of, found.rows)))
 
 
-def calls(connection: sqlite3.Connection, query: CallsQuery, now_ns: int) -> Calls:
+def calls(connection: Reader, query: CallsQuery, now_ns: int) -> Calls:
     """One page of the calls."""
     found = ask_calls(
         connection,

@@ -23,10 +23,9 @@ from fastagentic.store.queries.traffic import traffic
 from .sums import Answer
 
 if TYPE_CHECKING:
-    import sqlite3
-
     from fastagentic.dashboard.what_if import Repriced
     from fastagentic.pricing import Pricing
+    from fastagentic.store.queries.sql import Reader
     from fastagentic.store.queries.sums import Sums
 
 PRICE_NAMES = ("model", "provider", "calls", "input_tokens", "output_tokens", "recorded", "cost", "saved", "change", "unpriced")
@@ -83,7 +82,7 @@ class WhatIf(Answer):
     alternatives: list[Alternative] = Field(description="The models of the store by price, cheapest first")
 
 
-def what_if(connection: sqlite3.Connection, query: WhatIfQuery, now_ns: int) -> WhatIf:
+def what_if(connection: Reader, query: WhatIfQuery, now_ns: int) -> WhatIf:
     """What the calls of the query would have cost. Raises: Refused, for a model without a price."""
     scope = query.scope(now_ns)
     pricing = _pricing()

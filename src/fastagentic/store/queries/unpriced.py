@@ -5,10 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
+from .sql import dialect_of
 from .status import UNKNOWN_MODEL
 
 if TYPE_CHECKING:
-    import sqlite3
+    from .sql import Reader
 
 
 @dataclass(slots=True, frozen=True)
@@ -36,11 +37,13 @@ class UnpricedCalls:
 _UNPRICED: Final = """
     SELECT model, response_model, provider, target_provider, gateway, COUNT(*),
         COALESCE(SUM(input_tokens), 0), COALESCE(SUM(output_tokens), 0), MIN(started_ns), MAX(started_ns)
-    FROM calls WHERE cost_source = 'unknown' AND started_ns >= ?
-    GROUP BY 1, 2, 3, 4, 5 ORDER BY 6 DESC, 1, 2, 3
+    FROM calls WHERE cost_source = 'unknown' AND {since}
+    GROUP BY 1, 2, 3, 4, 5
+    ORDER BY 6 DESC, 1 NULLS FIRST, 2 NULLS FIRST, 3 NULLS FIRST, 4 NULLS FIRST, 5 NULLS FIRST
 """
 
 
-def unpriced_calls(connection: sqlite3.Connection, since_ns: int | None = None) -> list[UnpricedCalls]:
+def unpriced_calls(connection: Reader, since_ns: int | None = None) -> list[UnpricedCalls]:
     """The calls of unknown cost that started from `since_ns` on; most calls first."""
-    return [UnpricedCalls(*row) for row in connection.execute(_UNPRICED, (since_ns or 0,))]
+    query = _UNPRICED.format(since=dialect_of(connection).since("calls"))
+    return [UnpricedCalls(*row) for row in connection.execute(query, (since_ns or 0,))]
