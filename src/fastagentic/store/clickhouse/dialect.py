@@ -77,6 +77,7 @@ class ClickHouse(Dialect):
     """Only what differs. Answers come from the rows alone, each call once."""
 
     keeps_sums = False
+    calls_outlive_spans = True
     tag = "arrayJoin(emptyArrayToSingle(tags_in(calls.tags)))"
     tags = ""
     first_chunk_ns = "toInt64(calls.time_to_first_chunk_s * 1e9)"

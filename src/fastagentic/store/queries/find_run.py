@@ -59,8 +59,12 @@ def _by_prefix(connection: Reader, text: str) -> list[str]:
 
 
 def _of_run(connection: Reader, matches: str, *parameters: str) -> list[str]:
-    of_run = dialect_of(connection).of_run(matches)
-    return _run_ids(connection, f"SELECT DISTINCT run_id FROM spans WHERE {of_run} ORDER BY run_id", *parameters * 2)  # noqa: S608
+    sql = dialect_of(connection)
+    by_spans = f"SELECT DISTINCT run_id FROM spans WHERE {sql.of_run(matches)} ORDER BY run_id"  # noqa: S608  # SQL of our own
+    found = _run_ids(connection, by_spans, *parameters * 2)
+    if found or not sql.calls_outlive_spans:
+        return found
+    return _run_ids(connection, f"SELECT DISTINCT run_id FROM calls WHERE run_id {matches} ORDER BY run_id", *parameters)  # noqa: S608
 
 
 def _run_ids(connection: Reader, query: str, *parameters: str) -> list[str]:

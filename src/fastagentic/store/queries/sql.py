@@ -39,6 +39,9 @@ class Dialect:
     keeps_sums = True
     """Whether sums are kept ready by hour and day, as `rollups.py` keeps them. Otherwise all is answered from the rows."""
 
+    calls_outlive_spans = False
+    """Whether there may be calls whose spans have been deleted."""
+
     tag = "tag.value"
     """One tag of a call, where `tags` is joined; a call without tags has one that is NULL."""
     tags = "LEFT JOIN json_each(calls.tags) AS tag ON TRUE"
