@@ -258,6 +258,20 @@ def test_after_two_updates_one_can_be_undone(tmp_path: Path) -> None:
     assert read_list(path) is not None
 
 
+def test_a_list_that_cannot_be_read_gives_way_to_the_one_before(tmp_path: Path) -> None:
+    for usd in (1, 2):
+        path = written(tmp_path, table=section(openai__one=(rates(usd),)))
+    path.write_text("{")
+
+    assert undo(path)
+    found = read_list(path)
+    assert found is not None
+    assert found.sections[TABLE].models["openai/one"][""] == (rates(1),)
+    path.write_text("{")
+    with pytest.raises(ConfigError, match="is no price list"):
+        undo(path)
+
+
 @pytest.mark.parametrize("step", ["replace", "fsync"])
 def test_stopped_half_way_the_list_is_as_it_was(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, step: str) -> None:
     path = written(tmp_path, table=section(openai__one=(rates(1),)))

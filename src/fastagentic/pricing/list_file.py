@@ -54,10 +54,18 @@ def write_list(path: Path, prices: PriceList) -> None:
 
 
 def undo(path: Path) -> bool:
-    """Go back to the list before the last update, or to none; False where there is nothing to go back to. Raises: OSError,
-    ConfigError.
+    """Go back to the list before the last update, or to none; False where there is nothing to go back to. One that cannot be
+    read gives way to the one before it.
+
+    Raises: OSError; ConfigError where that cannot be read and there is none before it.
     """
-    prices, previous = read_list(path), path.with_name(PREVIOUS)
+    previous = path.with_name(PREVIOUS)
+    try:
+        prices = read_list(path)
+    except ConfigError:
+        if not previous.exists():
+            raise
+        prices = PriceList(replaced=True)
     if prices is None or (prices.replaced and not previous.exists()):
         return False
     if prices.replaced:
