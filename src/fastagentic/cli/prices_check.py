@@ -71,6 +71,7 @@ class Found:
 _COLUMNS: Final = (
     Column("model", is_number=False),
     Column("provider", rank=3, is_number=False),
+    Column("gateway", rank=3, is_number=False),
     Column("finding", is_number=False),
     Column("calls"),
     Column("tokens", rank=2),
@@ -191,6 +192,7 @@ def _row(one: Found) -> tuple[str, ...]:
     return (
         one.model,
         one.provider or words.NOTHING,
+        one.gateway or words.NOTHING,
         one.kind.value,
         words.count(one.calls),
         words.some(one.input_tokens + one.output_tokens),
