@@ -45,18 +45,20 @@ from store_api import medians
 
 if TYPE_CHECKING:
     import sqlite3
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
+
+    from fastagentic.store.rows import StoredSpan
 
 BATCH = 4_000
 ASK = (sys.executable, str(Path(__file__).with_name("store_api.py")))
 
 
-def make(path: Path, wanted: int, console: Console) -> float:
-    """Fill a store; spans a second of the time that writing took."""
+def fill(path: Path, made: Iterable[StoredSpan], wanted: int, console: Console) -> float:
+    """Write the spans, `wanted` calls among them, to a store; spans a second of the time that writing took."""
     file, batch, writing_s, spans = StoreFile(path, busy_s=10), [], 0.0, 0
     with Progress(console=console, transient=True) as progress:
         task = progress.add_task("making calls", total=wanted)
-        for span in Traffic(wanted, end_ns=time.time_ns()).spans():
+        for span in made:
             batch.append(project(span))
             if len(batch) == BATCH:
                 writing_s += _write(file, batch)
@@ -177,7 +179,8 @@ def main() -> None:
     console = Console(stderr=given.json)
     with tempfile.TemporaryDirectory(prefix="fastagentic-bench-") as directory:
         path = given.keep or Path(directory, "store.db")
-        made = None if path.exists() else make(path, given.calls, console)
+        traffic = Traffic(given.calls, end_ns=time.time_ns())
+        made = None if path.exists() else fill(path, traffic.spans(), given.calls, console)
         figures = {
             "calls": given.calls,
             "size_mb": path.stat().st_size / 1e6,
