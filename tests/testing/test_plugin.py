@@ -19,6 +19,13 @@ if TYPE_CHECKING:
     Project = Callable[..., pytest.RunResult]
 
 
+@pytest.fixture(params=[(), ("-n2",)], ids=["one process", "two workers"])
+def anywhere(request: pytest.FixtureRequest, project: Project) -> Project:
+    """The same session in this process, and spread over workers of xdist."""
+    workers: tuple[str, ...] = request.param
+    return lambda tests, *options: project(tests, *options, *workers, is_apart=bool(workers))
+
+
 def lines(result: pytest.RunResult) -> str:
     return "\n".join(result.outlines)
 
@@ -69,8 +76,8 @@ def test_one(prepared, llm_calls):
 
 
 @pytest.mark.slow
-def test_a_failed_assertion_is_told_in_the_words_of_the_calls(project: Project) -> None:
-    result = project(
+def test_a_failed_assertion_is_told_in_the_words_of_the_calls(anywhere: Project) -> None:
+    result = anywhere(
         """
 def test_dear(llm_calls):
     ask("gpt-4o", "word " * 500)
@@ -97,8 +104,8 @@ def test_unpriced(llm_calls):
 
 
 @pytest.mark.slow
-def test_a_marker_limits_a_test(project: Project) -> None:
-    result = project(
+def test_a_marker_limits_a_test(anywhere: Project) -> None:
+    result = anywhere(
         """
 @pytest.mark.llm_budget(usd=0.05)
 def test_cheap():
@@ -129,15 +136,15 @@ def test_that_fails_anyway():
 
 
 @pytest.mark.slow
-def test_a_marker_that_says_nothing_is_an_error_that_says_what_it_takes(project: Project) -> None:
-    result = project("@pytest.mark.llm_budget('much')\ndef test_one():\n    pass\n", "--strict-markers")
+def test_a_marker_that_says_nothing_is_an_error_that_says_what_it_takes(anywhere: Project) -> None:
+    result = anywhere("@pytest.mark.llm_budget('much')\ndef test_one():\n    pass\n", "--strict-markers")
 
     assert "@pytest.mark.llm_budget takes usd=..., USD" in lines(result)
 
 
 @pytest.mark.slow
-def test_the_report_has_every_test_that_made_calls(project: Project, pytester: pytest.Pytester) -> None:
-    result = project(
+def test_the_report_has_every_test_that_made_calls(anywhere: Project, pytester: pytest.Pytester) -> None:
+    result = anywhere(
         """
 def test_cheap():
     ask()
