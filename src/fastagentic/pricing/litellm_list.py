@@ -44,6 +44,7 @@ KEYS: Final = {
 _ABOVE: Final = re.compile(r"(?P<key>\w+)_above_(?P<thousands>\d+)k_tokens")
 
 
+@lru_cache(maxsize=1_000)  # a store has a million calls, of few models
 def litellm_tariff(provider: str, model: str) -> Tariff | None:
     """What LiteLLM's list says about a model; None when it does not know it, or is not installed."""
     prices = listed()
