@@ -58,6 +58,9 @@ CREATE MATERIALIZED VIEW IF NOT EXISTS otel.llm_call_facts_mv TO otel.llm_call_f
 WITH
     x -> nullIf(SpanAttributes[x], '') AS said,
     x -> if(SpanAttributes[x] = '', NULL, SpanAttributes[x] = 'true') AS flag,
+    -- beyond 2^48 something else was meant than a count
+    x -> if(abs(toInt64OrNull(SpanAttributes[x])) <= 281474976710656, toInt64OrNull(SpanAttributes[x]), NULL) AS number,
+    x -> if(isFinite(toFloat64OrNull(SpanAttributes[x])), toFloat64OrNull(SpanAttributes[x]), NULL) AS finite,
     x -> toDecimal64OrNull(toString(round(toDecimal128OrNull(SpanAttributes[x], 18), 12)), 12) AS usd
 SELECT
     Timestamp AS ts,
@@ -76,27 +79,27 @@ SELECT
     said('session.id') AS session_id,
     said('fastagentic.tenant.id') AS tenant_id,
     nullIf(said('fastagentic.tags'), '[]') AS tags,
-    toInt64OrNull(SpanAttributes['gen_ai.usage.input_tokens']) AS input_tokens,
-    toInt64OrNull(SpanAttributes['gen_ai.usage.output_tokens']) AS output_tokens,
-    toInt64OrNull(SpanAttributes['gen_ai.usage.cache_read.input_tokens']) AS cache_read_tokens,
-    toInt64OrNull(SpanAttributes['gen_ai.usage.cache_creation.input_tokens']) AS cache_write_tokens,
-    toInt64OrNull(SpanAttributes['gen_ai.usage.reasoning.output_tokens']) AS reasoning_tokens,
+    number('gen_ai.usage.input_tokens') AS input_tokens,
+    number('gen_ai.usage.output_tokens') AS output_tokens,
+    number('gen_ai.usage.cache_read.input_tokens') AS cache_read_tokens,
+    number('gen_ai.usage.cache_creation.input_tokens') AS cache_write_tokens,
+    number('gen_ai.usage.reasoning.output_tokens') AS reasoning_tokens,
     usd('gen_ai.usage.cost') AS cost_usd,
     -- a cost that is no number is an unknown cost
     if(said('fastagentic.cost.source') IS NOT NULL AND cost_usd IS NULL, 'unknown', said('fastagentic.cost.source')) AS cost_source,
     usd('fastagentic.cost.saved') AS saved_usd,
     said('fastagentic.cache.status') AS cache_status,
     flag('fastagentic.cache.hit') AS cache_hit,
-    toInt64OrNull(SpanAttributes['fastagentic.target.index']) AS target_index,
+    number('fastagentic.target.index') AS target_index,
     said('fastagentic.target.path') AS target_path,
     said('fastagentic.target.provider') AS target_provider,
     said('fastagentic.target.name') AS target_name,
-    toInt64OrNull(SpanAttributes['fastagentic.retries']) AS retries,
+    number('fastagentic.retries') AS retries,
     flag('fastagentic.fallback.used') AS fallback_used,
     flag('gen_ai.request.stream') AS is_stream,
     said('fastagentic.stream.end') AS stream_end,
     flag('fastagentic.usage.estimated') AS is_estimated,
-    toFloat64OrNull(SpanAttributes['gen_ai.response.time_to_first_chunk']) AS time_to_first_chunk_s,
+    finite('gen_ai.response.time_to_first_chunk') AS time_to_first_chunk_s,
     said('error.type') AS error_type
 FROM otel.otel_traces
 WHERE ScopeName = 'fastagentic' -- another instrumentation may tell of the same call

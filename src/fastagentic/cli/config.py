@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 MASK: Final = "***"
 VALUE_WIDTH: Final = 32
 UNITS: Final = ((86400, "d"), (3600, "h"), (60, "m"))
-_CREDENTIALS: Final = re.compile(r"(?<=://)[^/@\s]+(?=@)")
+_CREDENTIALS: Final = re.compile(r"(?<=://)[^@,\s]+(?=@)")
 _QUERY: Final = re.compile(r"(?<=://)([^?\s]+\?)[^,\s]+")
 _SECRET: Final = re.compile(r"((?:key|token|secret|password|authorization)[^=,\s]*=)[^,]+", re.IGNORECASE)
 

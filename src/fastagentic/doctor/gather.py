@@ -76,7 +76,7 @@ def _stored(place: Place, since_ns: int | None) -> dict[str, Any]:
                 "requests": tuple(requests(connection, since_ns)),
                 "unpriced": tuple(unpriced_calls(connection, since_ns)),
                 "store_drops": whole.drops,
-                "store_bytes": whole.size_bytes,
+                "store_bytes": whole.size_bytes or 0,
             }
     except StoreError as error:
         return {"has_store": True, "store_problem": str(error)}

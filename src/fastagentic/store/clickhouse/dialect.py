@@ -37,7 +37,8 @@ _FUNCTIONS: Final = f"""
 _CALLS: Final = """
     SELECT * REPLACE (
             toNullable(span_id) AS span_id, toFloat64(cost_usd) AS cost_usd, toFloat64(saved_usd) AS saved_usd,
-            if(isFinite(time_to_first_chunk_s), time_to_first_chunk_s, NULL) AS time_to_first_chunk_s
+            if(isFinite(time_to_first_chunk_s), if(isFinite(time_to_first_chunk_s), ifNull(time_to_first_chunk_s, 0), 0), NULL)
+                AS time_to_first_chunk_s -- even what is masked by NULL must be a number to be made a whole one
         ), started_ns AS rowid
     FROM llm_calls
 """

@@ -119,7 +119,8 @@ def requests(connection: Reader, since_ns: int | None = None) -> list[Request]:
     asked = ", ".join((*map(sql.json_attribute, _PARAMETERS), *map(sql.attribute, _PROMPT)))
     query = f"""
         SELECT calls.started_ns, gateway, model, cache_status, user_id, {asked}
-        {_joined(sql)} AND cache_status IS NOT NULL AND calls.error_type IS NULL ORDER BY calls.started_ns DESC LIMIT {NEWEST}
+        {_joined(sql)} AND cache_status IS NOT NULL AND calls.error_type IS NULL
+        ORDER BY calls.started_ns DESC, calls.trace_id DESC, calls.span_id DESC LIMIT {NEWEST}
     """
     return [_request(*row) for row in reversed(connection.execute(query, (since_ns or 0,)).fetchall())]
 
