@@ -18,6 +18,9 @@ from benchmarks.made_up_traffic import Traffic
 from fastagentic.store import queries
 from fastagentic.store.clickhouse.address import Address
 from fastagentic.store.clickhouse.reader import open_clickhouse
+from fastagentic.store.queries.calls import calls
+from fastagentic.store.queries.grouped import total
+from fastagentic.store.queries.runs import RunOrder, runs
 from fastagentic.store.reader import open_store
 from tests.store import answers
 
@@ -28,36 +31,51 @@ if TYPE_CHECKING:
 
 pytest.importorskip("chdb", reason="chdb is in the group operators: make operators")
 
-CALLS, FEW = 100_000, 2_000
+CALLS = 100_000
 DAYS = 5.0
 """The spans themselves are kept for seven days."""
 PAGE = 50
-SEVERAL = ("a tag", "an endpoint", "rescued", "a text")
 MICRO_DOLLAR = 1e-6
 
 
-@pytest.mark.parametrize(
-    ("number", "scopes"), [(FEW, SEVERAL), (CALLS, ("all",))], ids=["few calls, several scopes", "100,000 calls"]
-)
-def test_every_question_has_the_same_answer_in_both_stores_to_the_micro_dollar(
-    number: int, scopes: tuple[str, ...], tmp_path: Path
-) -> None:
-    spans = list(Traffic(number, end_ns=time.time_ns(), days=DAYS).spans())
-
+@pytest.fixture(scope="module")
+def both(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Any, Any]]:
+    """A reader of each of the two stores."""
+    spans = list(Traffic(CALLS, end_ns=time.time_ns(), days=DAYS).spans())
     with (
-        fleet(tmp_path, spans) as both,
-        open_store(both.path) as connection,
-        open_clickhouse(Address.of(both.server.url())) as clickhouse,
+        fleet(tmp_path_factory.mktemp("fleet"), spans) as made,
+        open_store(made.path) as connection,
+        open_clickhouse(Address.of(made.server.url())) as clickhouse,
     ):
-        assert connection.execute("SELECT COUNT(*) FROM calls").fetchone() == (number,)
-        ours, theirs = (answers.questions(one, PAGE, scopes) for one in (connection, clickhouse))
-        differing = [
-            (name, said)
-            for (name, ask), (_, ask_there) in zip(ours, theirs, strict=True)
-            if (said := difference(ask(connection), ask_there(clickhouse)))
-        ]
+        assert connection.execute("SELECT COUNT(*) FROM calls").fetchone() == (CALLS,)
+        yield connection, clickhouse
 
+
+def test_every_question_has_the_same_answer_in_both_stores_to_the_micro_dollar(both: tuple[Any, Any]) -> None:
+    ours, theirs = (answers.questions(one, PAGE, ("all",)) for one in both)
+
+    differing = [
+        (name, said)
+        for (name, ask), (_, ask_there) in zip(ours, theirs, strict=True)
+        if (said := difference(ask(both[0]), ask_there(both[1])))
+    ]
     assert differing == []
+
+
+@pytest.mark.parametrize("name", answers.SCOPES)
+def test_a_filter_lets_through_the_same_calls_and_runs_in_both_stores(name: str, both: tuple[Any, Any]) -> None:
+    scope = answers.SCOPES[name]
+
+    ours, theirs = (
+        (
+            total(one, scope),
+            runs(one, scope, order=RunOrder.COST, lone_calls=True, limit=PAGE),
+            calls(one, scope, limit=0).total,
+        )
+        for one in both
+    )
+
+    assert difference(ours, theirs) is None
 
 
 def test_no_question_of_the_queries_is_left_out_of_the_comparison() -> None:
