@@ -228,7 +228,7 @@ def measure(home: Path, calls: int, seed: int, console: Console) -> Figures:
     """Make a store in this directory, correct it, and compare."""
     path = home / STORE_NAME
     fill(path, aged(Traffic(calls, end_ns=time.time_ns(), seed=seed).spans()), calls, console)
-    prices = home / "prices.json"
+    prices = home / "house-prices.json"
     prices.write_text(json.dumps(HOUSE_PRICES))
     size_mb, before, wanted = path.stat().st_size / 1e6, totals(path), expected(path)
     after_s = kill_half_way(path, prices, random.Random(seed))
