@@ -142,6 +142,27 @@ def test_a_day_and_a_month_end_at_midnight_utc(at: float, day: str, month: str) 
     assert [limit.account.period for limit in limits.of(run_of(user="u"))] == [day, month]
 
 
+def test_a_run_that_is_told_its_user_while_it_runs_has_that_users_limit() -> None:
+    limits, run = Limits(budgets_of({"user": 1, "tenant": 2})), run_of()
+    assert limits.of(run) == []
+    run.user = "u-1"
+    assert [limit.account.name for limit in limits.of(run)] == ["u-1"]
+    run.user, run.tenant = "u-2", "acme"
+
+    assert [limit.account.name for limit in limits.of(run)] == ["u-2", "acme"]
+    assert limits.of(run) is limits.of(run)
+
+
+def test_a_run_that_lasts_into_another_day_has_the_limits_of_that_day() -> None:
+    now, run = NOON, run_of(user="u", budget_usd=1)
+    limits = Limits(budgets_of({"month": 1, "user": {"usd": 1, "per": "day"}}), clock=lambda: now)
+    (own, *_) = limits.of(run)
+    now = NOON + 6 * 86_400
+
+    assert limits.of(run)[0] is own
+    assert [limit.account.period for limit in limits.of(run)] == ["", "2026-12-01", "2026-12"]
+
+
 # --- when they are reached ------------------------------------------------------------------------
 
 

@@ -49,6 +49,15 @@ class Limit(NamedTuple):
     """Whether what is spent decides alone: no call is estimated, and one of unknown cost is free."""
 
 
+class Found(NamedTuple):
+    """The limits of a run's calls, as they were found on a day, and for whom."""
+
+    today: Mapping[Period, str]
+    user: str | None
+    tenant: str | None
+    limits: Sequence[Limit]
+
+
 class Limits:
     """The limits of an instrumentation, and which of them concern the calls of a run."""
 
@@ -62,15 +71,22 @@ class Limits:
         self._budgets = _by_text(budgets)
         self._clock = clock
         self._day_begins = self._day_ends = 0.0
-        self._today: dict[Period, str] = {}
+        self._today: Mapping[Period, str] = {}
         self._of_nobody: Sequence[Limit] = ()
         self._known: dict[tuple[str, str, float], Limit] = {}
 
     def of(self, run: Run | None) -> Sequence[Limit]:
         """Those of a call of this run, or of one outside any; narrowest first."""
-        self._keep_today()
+        if not self._day_begins <= self._clock() < self._day_ends:
+            self._begin_day()
         if run is None:
             return self._of_nobody
+        known: Found | None = run.limits
+        if known is None or known.today is not self._today or known.user != run.user or known.tenant != run.tenant:
+            known = run.limits = Found(self._today, run.user, run.tenant, self._find(run))
+        return known.limits
+
+    def _find(self, run: Run) -> Sequence[Limit]:
         budgets = self._budgets if run.budgets is None else {**self._budgets, **_by_text(run.budgets)}
         found: list[Limit] = []
         self._add_runs(found, run, budgets.get(RUN))
@@ -102,14 +118,13 @@ class Limits:
 
     def period(self, per: Period) -> str:
         """The day or month that it is, UTC."""
-        self._keep_today()
+        if not self._day_begins <= self._clock() < self._day_ends:
+            self._begin_day()
         return self._today[per]
 
-    def _keep_today(self) -> None:
+    def _begin_day(self) -> None:
         """With another day, UTC, and perhaps another month, all accounts but a run's start anew."""
         now = self._clock()
-        if self._day_begins <= now < self._day_ends:
-            return
         today = datetime.fromtimestamp(now, UTC)
         self._today = {Period.DAY: f"{today:%Y-%m-%d}", Period.MONTH: f"{today:%Y-%m}"}
         self._known.clear()

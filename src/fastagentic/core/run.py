@@ -67,7 +67,7 @@ class Run:
 
     __slots__ = (
         "_finished", "_folding", "_totals", "budget_usd", "budgets", "external_id", "gateway", "hooks", "is_endpoint", "limit",
-        "metadata", "name", "parent", "person", "run_id", "session", "tags", "tenant", "user",
+        "limits", "metadata", "name", "parent", "person", "run_id", "session", "tags", "tenant", "user",
     )  # fmt: skip
 
     def __init__(
@@ -103,6 +103,7 @@ class Run:
         self.budget_usd = budget_usd  # what its calls may cost together
         self.budgets = budgets  # of an App: they hold beside, and before, those of the instrumentation
         self.limit: Any = None  # the budget's own note: what `budget_usd` and the settings come to for this run
+        self.limits: Any = None  # and all that concern its calls today
         self.parent = parent
         self._totals = RunUsage()
         self._finished: deque[LLMCall] = deque()
