@@ -75,6 +75,14 @@ def test_every_entry_point_of_the_table_is_there_in_the_installed_clients() -> N
             assert callable(found)
 
 
+def test_taking_off_without_any_time_to_wait_raises_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FASTAGENTIC_EXIT_TIMEOUT", "0s")
+    fastagentic.instrument(destinations=["local"])
+    litellm.completion(model=MODEL, messages=MESSAGES, mock_response="hello")
+
+    fastagentic.uninstrument()
+
+
 def test_instrumenting_twice_observes_once(recorded: Memory) -> None:
     fastagentic.instrument(destinations=[], tracer_provider=recorded.tracer_provider, meter_provider=recorded.meter_provider)
     ask()

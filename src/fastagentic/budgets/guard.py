@@ -192,7 +192,7 @@ class Guard:
     def close(self, timeout_s: float) -> bool:
         """Book all, and let go of the ledger."""
         is_booked = self._worker.close(timeout_s) if self._noted else True
-        if self._asking.acquire(timeout=timeout_s if is_booked else 0):
+        if self._asking.acquire(timeout=max(0.0, timeout_s) if is_booked else 0):
             try:
                 self._ledger.close()
             finally:

@@ -95,7 +95,7 @@ class StoreWriter(Generic[T]):
         is_stored = self._worker.close(timeout_s)
         if not is_stored:
             logger.warning("Not all finished calls could be written to the local store %s in %s s.", self.path, timeout_s)
-        if self._lock.acquire(timeout=timeout_s if is_stored else 0):
+        if self._lock.acquire(timeout=max(0.0, timeout_s) if is_stored else 0):
             try:
                 if self._batches is not None:
                     self._batches.file.close()
