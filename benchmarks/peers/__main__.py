@@ -279,7 +279,8 @@ the OpenAI SDK; the others observe dozens of providers' SDKs, vector stores and 
 ## What a call pays
 
 Over the same call unobserved, in the same environment: the least of {rounds} blocks of {calls} calls (of a stream, a quarter as
-many), the peers' blocks in turn. Spans go to a batch processor whose exporter lets them go.
+many), the peers' blocks in turn. Spans go to a batch processor whose exporter lets them go. Where "in all" is less than
+its part on the caller's thread, or a figure is below 0, that is noise; differences of that size say nothing.
 
 {overhead}
 """
