@@ -51,6 +51,7 @@ async def test_a_stream_that_has_not_begun_is_a_402_too(stand_in: StandIn) -> No
     answer = await post(app_of(stand_in, budgets=FOR_NOTHING, stream=True), "/ask", "hi")
 
     is_problem(answer, 402)
+    assert not stand_in.exchanges
 
 
 async def test_a_stream_that_has_begun_ends_with_the_problem(stand_in: StandIn) -> None:

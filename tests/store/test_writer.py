@@ -58,6 +58,18 @@ def test_a_closed_writer_opens_again_when_more_is_put(tmp_path: Path) -> None:
     assert count(path, "calls") == 2
 
 
+def test_the_log_is_carried_over_after_several_full_batches_and_at_the_end(tmp_path: Path) -> None:
+    path, file = tmp_path / "store.db", StoreFile(tmp_path / "store.db", busy_s=1)
+    pages_of_sqlites_own_choice = 1_000
+    for _ in range(2):
+        file.write([project(call(model="m" * 4_000)) for _ in range(pages_of_sqlites_own_choice)], {})
+
+    assert path.stat().st_size < 1_000_000
+    assert path.with_name("store.db-wal").stat().st_size > 8_000_000
+    file.close()
+    assert path.stat().st_size > 8_000_000
+
+
 def test_a_closed_writer_leaves_one_file_alone_to_copy(tmp_path: Path) -> None:
     path = store(tmp_path / "home" / "store.db", [call()])
 

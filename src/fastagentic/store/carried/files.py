@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING, Final, Protocol
 
 from fastagentic.core.errors import StoreError
@@ -34,7 +35,7 @@ class Output(Protocol):
         """No more is written."""
 
 
-class AppendedFile:
+class AppendedFile(ABC):
     """One file, for this user alone: spans can hold prompts. A format says what its header and its lines are.
 
     `path` None writes to `file`, a pipe, of which nothing can be taken back.
@@ -46,13 +47,13 @@ class AppendedFile:
         self._path = path
         self._file = file
 
+    @abstractmethod
     def header(self, schema: int) -> bytes:
         """What a new file begins with, from a store of this schema."""
-        raise NotImplementedError
 
+    @abstractmethod
     def lines(self, table: Table, rows: Sequence[Row]) -> bytes:
         """Rows as they are written."""
-        raise NotImplementedError
 
     def begin(self, position: int, schema: int) -> None:
         """Raises: OSError; StoreError where the file is shorter than it was."""
